@@ -46,11 +46,6 @@ static const struct option_row rows[] = {
     ROW("max-age-days", OPTION_INTEGER, "days", 1, 36500, "8", "How old the attestation may be", request.max_age_days),
 };
 
-static enum verdict trail(const struct trust *trust, const struct verify_request *request)
-{
-    return verify_trail(trust, request->rest[0], request->rest + 1, request->rest_count - 1);
-}
-
 static const struct command {
     const char *word, *name, *purpose, *arguments;
     size_t first_row, row_count;
@@ -58,7 +53,7 @@ static const struct command {
     enum verdict (*run)(const struct trust *trust, const struct verify_request *request);
 } commands[] = {
     {"trail", "custody-verify trail", "proves an export of the audit trail offline",
-     "EXPORT [CHECKPOINT OR RECEIPT ...]", 1, 3, 1, 4096, trail},
+     "EXPORT [CHECKPOINT OR RECEIPT ...]", 1, 3, 1, 4096, verify_trail},
     {"extract", "custody-verify extract", "proves a filtered export of the audit trail offline", "EXTRACT", 1, 3, 1, 1,
      verify_extract},
     {"receipt", "custody-verify receipt", "proves the receipt of an entry offline", "RECEIPT [EXPORT]", 0, 4, 1, 2,
@@ -117,7 +112,7 @@ static enum status freshen(struct trust *trust, const struct options *options, c
         log->fresh_since_s = now_utc_us / 1000000 - options->max_age_s;
         log->fresh_until_s = now_utc_us / 1000000 + options->max_age_s;
     }
-    return options->max_age_s == 0 || trust->quorum > 0 || command->run == trail
+    return options->max_age_s == 0 || trust->quorum > 0 || command->run == verify_trail
                ? STATUS_OK
                : fault_set(fault, STATUS_USAGE, "max-age", "is told by witnesses, and the trust file names none");
 }

@@ -130,8 +130,7 @@ enum signed_by checkpoint_signed_by(uint64_t *out_time_s, const struct checkpoin
 }
 
 static const char later_key[] =
-    "is not signed by the log key, but by one that a later trust file may name (custody log "
-    "trust)";
+    "is not signed by the log key, but by one that a later trust file may name (custody log trust)";
 
 /* What is wrong with the lines of the log's keys, NULL when nothing is. */
 static const char *log_keys_judge(const struct checkpoint *checkpoint, const struct note_key *log)

@@ -112,33 +112,20 @@ static bool member_read(struct span *inout_key, struct span *out, struct scanner
     return value_read(out, scanner, level);
 }
 
-static bool list_read(struct scanner *scanner, int level)
-{
-    struct span value;
-    if (take(scanner, ']')) {
-        return true;
-    }
-    do {
-        if (!value_read(&value, scanner, level)) {
-            return false;
-        }
-    } while (take(scanner, ','));
-    return take(scanner, ']');
-}
-
-static bool object_read(struct scanner *scanner, int level)
+/* What stands in a list, or in an object, up to its end. */
+static bool inside_read(struct scanner *scanner, char end, int level)
 {
     struct span key = {0};
     struct span value;
-    if (take(scanner, '}')) {
+    if (take(scanner, end)) {
         return true;
     }
     do {
-        if (!member_read(&key, &value, scanner, level)) {
+        if (!(end == ']' ? value_read(&value, scanner, level) : member_read(&key, &value, scanner, level))) {
             return false;
         }
     } while (take(scanner, ','));
-    return take(scanner, '}');
+    return take(scanner, end);
 }
 
 /* One value, inside `level` lists and objects. */
@@ -150,9 +137,9 @@ static bool value_read(struct span *out, struct scanner *scanner, int level)
     }
     out->at = scanner->at;
     if (take(scanner, '{')) {
-        good = level < LEVELS_MAX && object_read(scanner, level + 1);
+        good = level < LEVELS_MAX && inside_read(scanner, '}', level + 1);
     } else if (take(scanner, '[')) {
-        good = level < LEVELS_MAX && list_read(scanner, level + 1);
+        good = level < LEVELS_MAX && inside_read(scanner, ']', level + 1);
     } else {
         good = word_read(scanner, "true") || word_read(scanner, "false") || integer_read(scanner);
     }
@@ -263,15 +250,6 @@ static enum status refuse(const struct scanner *scanner, const char *start, stru
     return fault_set(fault, STATUS_NOT_CANONICAL, "", "is not canonical at byte %zu", (size_t)(scanner->at - start));
 }
 
-static bool is_named(struct span key, const char *name)
-{
-    size_t i = 0;
-    while (i < key.len && name[i] != '\0' && key.at[i] == name[i]) {
-        i++;
-    }
-    return i == key.len && name[i] == '\0';
-}
-
 static struct span *member_of(void *out, const struct scan_field *field)
 {
     return (struct span *)(void *)((char *)out + field->offset);
@@ -292,7 +270,7 @@ static enum status members_read(void *out, const struct scan_field *fields, size
         if (!member_read(&key, &value, scanner, 1)) {
             return refuse(scanner, start, fault);
         }
-        while (i < count && !is_named(key, fields[i].name)) {
+        while (i < count && !span_is(key, fields[i].name)) {
             i++;
         }
         if (i == count) {
@@ -324,7 +302,7 @@ struct span scan_member(struct span object, const char *name)
     struct span key;
     struct span value;
     while (scan_step(&key, &value, &object)) {
-        if (is_named(key, name)) {
+        if (span_is(key, name)) {
             return value;
         }
     }
@@ -338,7 +316,11 @@ bool span_equal(struct span a, struct span b)
 
 bool span_is(struct span span, const char *text)
 {
-    return span.at != NULL && is_named(span, text);
+    size_t i = 0;
+    while (i < span.len && text[i] != '\0' && span.at[i] == text[i]) {
+        i++;
+    }
+    return span.at != NULL && i == span.len && text[i] == '\0';
 }
 
 bool span_copy(char *out, size_t size, struct span span)

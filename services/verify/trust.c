@@ -136,7 +136,7 @@ static enum status forks_read(struct trust *out, struct span rows, struct fault 
     struct span row;
     size_t count = 0;
     while (scan_step(NULL, &row, &rows)) {
-        struct trust log = {.chain = out->chain, .first_policy = out->first_policy};
+        struct trust log = {.chain = out->chain, .first_policy = out->first_policy, .fresh_until_s = INT64_MAX};
         struct log_end *end = &log.follows;
         bool good = count < FORKS_MAX && span_decimal(&end->size, word_read(&row)) && end->size > 0 &&
                     span_digest(&end->root, word_read(&row)) && span_digest(&end->order, word_read(&row)) &&
@@ -173,8 +173,6 @@ static enum status decode(struct trust *out, struct span text, struct fault *fau
         memcpy(log->witnesses, out->witnesses, sizeof(log->witnesses));
         log->witness_count = out->witness_count;
         log->quorum = out->quorum;
-        log->fresh_since_s = out->fresh_since_s;
-        log->fresh_until_s = out->fresh_until_s;
     }
     return status;
 }
@@ -225,7 +223,7 @@ void trust_ended(const struct trust *trust, struct report *report, const char *p
     }
 }
 
-bool trust_witnessed(const struct trust *trust, struct report *report, const char *part,
+void trust_witnessed(const struct trust *trust, struct report *report, const char *part,
                      const struct checkpoint *checkpoint)
 {
     size_t found = 0;
@@ -234,7 +232,7 @@ bool trust_witnessed(const struct trust *trust, struct report *report, const cha
         enum signed_by by = checkpoint_signed_by(&time_s, checkpoint, &trust->witnesses[i]);
         if (by == SIGNED_BADLY) {
             report_tampered(report, "%s: has a bad cosignature of %s", part, trust->witnesses[i].name);
-            return false;
+            return;
         }
         bool fresh = (int64_t)time_s >= trust->fresh_since_s && (int64_t)time_s <= trust->fresh_until_s;
         found += by == SIGNED && fresh ? 1 : 0;
@@ -247,5 +245,4 @@ bool trust_witnessed(const struct trust *trust, struct report *report, const cha
         report_checked("%s: cosigned by %zu of the %zu witnesses of the trust file, which asks for %zu", part, found,
                        trust->witness_count, trust->quorum);
     }
-    return found >= trust->quorum;
 }

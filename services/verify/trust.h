@@ -50,12 +50,9 @@ bool trust_begins(const struct trust *trust, const struct event *first);
 void trust_ended(const struct trust *trust, struct report *report, const char *part,
                  const struct checkpoint *checkpoint);
 
-/*
- * True when enough different witnesses of the trust file cosigned the checkpoint that the log has signed, or it names
- * none. Otherwise a finding, which begins with `part`: incomplete when they are too few, tampered when the signature of
- * one is bad.
- */
-bool trust_witnessed(const struct trust *trust, struct report *report, const char *part,
+/* A finding, which begins with `part`, when too few different witnesses of the trust file cosigned the checkpoint that
+ * the log has signed: incomplete; or when the signature of one is bad: tampered. */
+void trust_witnessed(const struct trust *trust, struct report *report, const char *part,
                      const struct checkpoint *checkpoint);
 
 #endif

@@ -7,13 +7,6 @@
 #include "report.h"
 #include "trust.h"
 
-/*
- * An export of the whole trail: every entry parses, links to the one before, stands where its number says, its columns
- * say what it says; ordinals and producer numbers have no gaps; the tree has the root of the signed checkpoint at its
- * end, and at every checkpoint or receipt in `held` the root that was signed then.
- */
-enum verdict verify_trail(const struct trust *trust, const char *path, char *const *held, int held_count);
-
 /* What commands are asked: paths of files, "" for none. */
 struct verify_request {
     char entry[512];                                                 /* receipt: the bytes of an entry */
@@ -25,6 +18,14 @@ struct verify_request {
     char *const *rest;                                               /* what stands behind the options, in order */
     int rest_count;
 };
+
+/*
+ * An export of the whole trail: every entry parses, links to the one before, stands where its number says, its columns
+ * say what it says; ordinals and producer numbers have no gaps; the tree has the root of the signed checkpoint at its
+ * end, and at every checkpoint or receipt that somebody kept (the words behind the first) the root that was signed
+ * then.
+ */
+enum verdict verify_trail(const struct trust *trust, const struct verify_request *request);
 
 /*
  * An evidence bundle: from the trust file to the block, with nothing believed in between. `explain`: of what was

@@ -7,6 +7,7 @@ somebody who has a log of their own (`Forger`), because a leaf cannot be touched
 import base64
 import concurrent.futures
 import copy
+import datetime
 import json
 import pathlib
 import re
@@ -148,6 +149,13 @@ def alterations(forge):
     def cancelled(events):
         return [{**event, "on": str(on)} for on, event in enumerate([events[0], {**events[0], "act": "withdrawal.cancel"}, *events[1:]], 1)]
 
+    def later(events):
+        """All of it told two minutes later than it was: behind the block."""
+        for event in events:
+            time = datetime.datetime.strptime(event["ts"], "%Y-%m-%dT%H:%M:%S.%fZ") + datetime.timedelta(minutes=2)
+            event["ts"] = time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return events
+
     def fewer_approvals(bundle, trust):
         gone = strongroom.digest("approval", bundle["approvals"].pop()["document"])
         forge(bundle, trust, lambda events: signing(events)["refs"]["approvals"].remove(gone) or events)
@@ -228,6 +236,7 @@ def alterations(forge):
         (12, "one administrator alone", lambda bundle, _: bundle["destination"]["signatures"].pop() and None),
         (13, "the signature of the wallet", signature("transaction", "signatures", 0, "sig")),
         (14, "the signature of the validator", signature("block", "certificate", 0, "sig")),
+        (14, "recorded after it was paid", lambda bundle, trust: forge(bundle, trust, later)),
         (14, "another block", set_path("block", "header", value=lambda text: strongroom.canonical({**json.loads(text), "count": 2}))),
         (15, "one hash more", lambda bundle, _: bundle["block"]["tx_proof"].append("ab" * 32)),
         (15, "a payment that failed", receipt),

@@ -157,9 +157,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     INVARIANT(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     check_trust(path);
-    char *const held[] = {path};
-    enum verdict verdict = verify_trail(&trust, path, NULL, 0);
-    enum verdict kept = verify_trail(&trust, path, held, 1); /* the same bytes as a checkpoint or receipt */
+    struct verify_request request = {.rest = (char *const[]){path, path}, .rest_count = 1};
+    enum verdict verdict = verify_trail(&trust, &request);
+    request.rest_count = 2; /* the same bytes as a checkpoint or receipt */
+    enum verdict kept = verify_trail(&trust, &request);
     INVARIANT(kept != VERDICT_PROVEN || verdict == VERDICT_PROVEN);
     (void)close(fd);
     return 0;

@@ -8,8 +8,6 @@
 #include "documents.h"
 #include "verify.h"
 
-#define AHEAD_MAX_US 60000000LL /* how far the clocks of two machines may be apart */
-
 struct claim {
     struct report report;
     json_t *kept;                /* owned: files and documents, from which all borrow */

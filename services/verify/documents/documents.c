@@ -141,17 +141,6 @@ bool lists(const json_t *array, const char *text)
     return false;
 }
 
-bool agree(const json_t *one, const json_t *other, const char *names)
-{
-    char name[64];
-    bool good = true;
-    for (int taken = 0; good && sscanf(names, "%63s%n", name, &taken) == 1; names += taken) {
-        const json_t *value = json_object_get(one, name);
-        good = value != NULL && json_equal(value, json_object_get(other, name)) == 1;
-    }
-    return good;
-}
-
 bool is_word(const char *text, const char *words)
 {
     char word[64];
@@ -167,17 +156,6 @@ const json_t *object_named(const json_t *array, const char *name)
     {
         if (is_text(text_of(value, "id"), name)) {
             return value;
-        }
-    }
-    return NULL;
-}
-
-const struct verify_policy *verify_policy_find(const struct verify_policy *versions, size_t count,
-                                               const struct digest *digest)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (digest_equal(&versions[i].digest, digest)) {
-            return &versions[i];
         }
     }
     return NULL;

@@ -13,6 +13,8 @@
 #define SIGNED_MAX 64
 #define SIGNED_FILE_MAX 1048576
 #define ADDRESS_SIZE 76 /* with the NUL */
+#define DAY_US INT64_C(86400000000)
+#define AHEAD_MAX_US INT64_C(60000000) /* how far the clocks of two machines may be apart */
 
 FORMS(FORM_STRUCT)
 
@@ -68,9 +70,6 @@ const char *text_of(const json_t *object, const char *member);
 /* True when `text` is one of an array of strings. */
 bool lists(const json_t *array, const char *text);
 
-/* True when both objects have each of the names, parted by blanks, with the same value. */
-bool agree(const json_t *one, const json_t *other, const char *names);
-
 /* True when `text` is one of the words, which have a blank before and behind each. */
 bool is_word(const char *text, const char *words);
 
@@ -83,10 +82,6 @@ const json_t *object_named(const json_t *array, const char *name);
  */
 const char *verify_policy_follow(struct verify_policy *out, const struct verify_policy *before, json_t *kept,
                                  const json_t *object, const struct digest *first);
-
-/* The one of `count` versions with a digest; NULL when none has. */
-const struct verify_policy *verify_policy_find(const struct verify_policy *versions, size_t count,
-                                               const struct digest *digest);
 
 /* The person of a policy who holds a key, and the key; NULL when nobody does. */
 const json_t *verify_policy_holder(struct key *out_key, const struct verify_policy *policy,

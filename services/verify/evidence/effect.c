@@ -10,8 +10,6 @@
 #include "evidence.h"
 #include "merkle.h"
 
-#define DAY_US INT64_C(86400000000)
-
 /* ---- Transaction ---- */
 
 /* A leg of the intent's amount. */
@@ -255,6 +253,6 @@ bool check_sweep(struct proof *proof)
         (proof->signings[0] >= order.expires_at || !is_governed(proof, &order, &order_text, proof->signings[0]))) {
         report_incomplete(&proof->report, "sweep: the order, or who signed it, had expired" BY_ITS_CLOCK);
     }
-    proof->compromised = good && strcmp(order.from, "compromised") == 0;
+    proof->judged.compromised = good && strcmp(order.from, "compromised") == 0;
     return good;
 }

@@ -17,16 +17,17 @@
 
 #define BUNDLE_MAX (4 * 1024 * 1024)
 #define MINUTE_US INT64_C(60000000)
-#define WEEK_US (7 * 24 * 60 * MINUTE_US)
 
 const struct verify_policy *proof_version(const struct proof *proof, const struct digest *chain,
                                           const struct digest *policy, const struct name *environment)
 {
-    const struct verify_policy *version = verify_policy_find(proof->versions, proof->version_count, policy);
-    return version != NULL && digest_equal(chain, &proof->trust->chain) &&
-                   name_equal(environment, &version->environment)
-               ? version
-               : NULL;
+    for (const struct verify_policy *version = proof->versions; version < proof->versions + proof->version_count;
+         version++) {
+        if (digest_equal(&version->digest, policy) && digest_equal(chain, &proof->trust->chain)) {
+            return name_equal(environment, &version->environment) ? version : NULL;
+        }
+    }
+    return NULL;
 }
 
 /* ---- Policies, intent, destination ---- */
@@ -66,7 +67,7 @@ static bool check_wallet(struct proof *proof)
                  lists(json_object_get(proof->wallet, "assets"), asset) &&
                      lists(json_object_get(wallet, "assets"), asset),
                  "intent", "names a wallet that the policy does not hold, or not for this asset") &&
-           prove(&proof->report, agree(wallet, proof->wallet, "alg key"), "intent",
+           prove(&proof->report, digest_equal(&now.id, &proof->wallet_key.id), "intent",
                  "names a wallet that had another key by then");
 }
 
@@ -95,6 +96,7 @@ static bool check_destination(struct proof *proof)
     }
     proof->destination_group = entry.group;
     proof->destination_until = entry.valid_until;
+    proof->until = entry.valid_until;
     const struct verify_policy *version = proof_version(proof, &entry.chain, &entry.policy, &entry.environment);
     return prove(report, strcmp(entry.account, proof->intent.destination) == 0 && version != NULL, "destination",
                  "is for another account, ledger or policy") &&
@@ -158,9 +160,9 @@ static void count_approver(struct proof *proof, const struct verify_approval *ap
                                                            approval->approver.text, time,
                                                            person == NULL ? "; no longer in force" : ""));
     if (person != NULL && asks) {
-        proof->requester_signed = verify_person_duty(person, "requester");
+        proof->judged.requester_signed = verify_person_duty(person, "requester");
     } else if (person != NULL) {
-        proof->votes[proof->vote_count++] =
+        proof->votes[proof->judged.vote_count++] =
             (struct rules_vote){.person = approval->approver, .digest = *digest, .seen = approval->seen};
     }
 }
@@ -178,6 +180,7 @@ static bool check_approval(struct proof *proof, const json_t *object)
     bool stands = approval_stands(proof, approval, &text, part);
     count_approver(proof, approval, &text.digest);
     proof->approval_count++;
+    proof->until = approval->expires_at < proof->until ? approval->expires_at : proof->until;
     return stands;
 }
 
@@ -193,57 +196,46 @@ static bool check_approvals(struct proof *proof)
 
 /* ---- Judgement ---- */
 
-/* `lines`: see rules_request. */
-static const char *judge_rules(struct rules_finding *out, const struct proof *proof, const struct verify_policy *policy,
-                               json_t *lines)
-{
-    const struct rules_request request = {.intent = &proof->intent,
-                                          .group = proof->destination_group.text,
-                                          .requester_signed = proof->requester_signed,
-                                          .votes = proof->votes,
-                                          .vote_count = proof->vote_count,
-                                          .at_utc_us = proof->at_utc_us,
-                                          .waited_us = proof->waited_us,
-                                          .compromised = proof->compromised,
-                                          .lines = lines};
-    return rules_judge(out, policy, &request);
-}
-
 /* Takes a time for the one at which everything is judged; whether nothing had expired, and the rules hold. */
 static bool holds_at(struct proof *proof, int64_t at_utc_us, int64_t asked_utc_us)
 {
     struct rules_finding finding;
     int64_t announced = proof->announced_utc_us;
-    bool good = at_utc_us < proof->destination_until;
-    proof->at_utc_us = at_utc_us;
-    proof->waited_us = announced > asked_utc_us ? -1 : asked_utc_us - announced;
-    for (size_t i = 0; i < proof->approval_count; i++) {
-        good = good && at_utc_us < proof->approvals[i].expires_at;
-    }
-    return good && judge_rules(&finding, proof, proof->proposed, NULL) == NULL &&
-           judge_rules(&finding, proof, proof->in_force, NULL) == NULL;
+    proof->judged.at_utc_us = at_utc_us;
+    proof->judged.waited_us = announced > asked_utc_us ? -1 : asked_utc_us - announced;
+    return at_utc_us < proof->until && rules_judge(&finding, proof->proposed, &proof->judged) == NULL &&
+           rules_judge(&finding, proof->in_force, &proof->judged) == NULL;
 }
 
 /*
  * The time at which everything is judged: the first entry at which it holds. Several entries may name the same
  * documents; each would be evidence alone, so one more of them neither makes good evidence bad nor bad evidence good.
  *
- * The signer goes by its own clock, and an entry that it was shown outside the hours serves when they come, until the
- * block has the transaction. Hours are of whole minutes and come again each week.
+ * An entry that the signer was shown outside the hours serves when they come, until it has signed: by then there is
+ * withdrawal.signed, or the block. It goes by its own clock. Hours are of whole minutes and come again each week.
  */
 static void choose_moment(struct proof *proof)
 {
     const int64_t *asked = proof->signings;
-    for (size_t i = 0; i < proof->signing_count; i++) {
+    size_t count = proof->signing_count;
+    for (size_t i = 0; i < count; i++) {
         if (holds_at(proof, asked[i], asked[i])) {
             return;
         }
     }
     int64_t at = asked[0] > AHEAD_MAX_US ? asked[0] - AHEAD_MAX_US : 0;
     int64_t until = proof->confirmed_utc_us + AHEAD_MAX_US;
-    until = until < at + WEEK_US ? until : at + WEEK_US;
-    for (; proof->signing_count > 0 && !proof->in_doubt && at <= until; at += MINUTE_US - at % MINUTE_US) {
-        proof->in_doubt = holds_at(proof, at, asked[proof->signing_count - 1] + AHEAD_MAX_US);
+    until = until < at + 7 * DAY_US ? until : at + 7 * DAY_US;
+    for (size_t i = 0; count > 0 && at <= until; at += MINUTE_US - at % MINUTE_US) {
+        while (i + 1 < count && asked[i + 1] <= at) {
+            i++;
+        }
+        bool between = at >= asked[0] && at <= proof->signed_utc_us && at <= proof->confirmed_utc_us;
+        if (between && holds_at(proof, at, asked[i])) {
+            proof->waited_for_hours = true;
+            return;
+        }
+        proof->in_doubt = proof->in_doubt || holds_at(proof, at, asked[count - 1] + AHEAD_MAX_US);
     }
     (void)holds_at(proof, asked[0], asked[0]);
 }
@@ -258,16 +250,35 @@ static bool prove_timely(struct proof *proof, bool good, const char *part, const
     return false;
 }
 
-/* Nothing had expired at that time. */
+/* It was recorded before it was signed, and nothing had expired at that time. */
 static bool check_moment(struct proof *proof)
 {
     static const char expired[] = "had expired when the signer was asked";
+    while (proof->signing_count > 0 &&
+           proof->signings[proof->signing_count - 1] > proof->confirmed_utc_us + AHEAD_MAX_US) {
+        proof->signing_count--;
+    }
+    if (proof->signing_count == 0 && proof->asked_for) {
+        report_incomplete(&proof->report, "block: its time is before withdrawal.signing, or a clock was set");
+        return false;
+    }
+    proof->judged.intent = &proof->intent;
+    proof->judged.group = proof->destination_group.text;
+    proof->judged.votes = proof->votes;
     choose_moment(proof);
-    bool good = prove_timely(proof, proof->at_utc_us < proof->destination_until, "destination", expired);
+    proof->judged.lines = proof->lines;
+    if (proof->waited_for_hours) {
+        char time[TIME_TEXT_SIZE];
+        time_format(time, proof->judged.at_utc_us);
+        (void)printf("not looked at: the clock of the hours: withdrawal.signing was made outside of them, they came at "
+                     "%s, before the signature was there; the signer alone goes by its own\n",
+                     time);
+    }
+    bool good = prove_timely(proof, proof->judged.at_utc_us < proof->destination_until, "destination", expired);
     for (size_t i = 0; i < proof->approval_count; i++) {
         char part[80];
         (void)snprintf(part, sizeof(part), "approval by %s", proof->approvals[i].approver.text);
-        good = prove_timely(proof, proof->at_utc_us < proof->approvals[i].expires_at, part, expired) && good;
+        good = prove_timely(proof, proof->judged.at_utc_us < proof->approvals[i].expires_at, part, expired) && good;
     }
     return good;
 }
@@ -276,7 +287,7 @@ static bool check_rules_of(struct proof *proof, const struct verify_policy *poli
 {
     struct rules_finding finding;
     long long version = policy->version;
-    const char *why = judge_rules(&finding, proof, policy, proof->lines);
+    const char *why = rules_judge(&finding, policy, &proof->judged);
     if (why != NULL) {
         char part[112];
         (void)snprintf(part, sizeof(part), "policy: version %lld%s%s", version,
@@ -334,7 +345,7 @@ static void print_proven(const struct proof *proof)
     }
     if (proof->bundle.sweep != NULL) {
         (void)printf(", swept by order of the governance quorum from a key that is %s",
-                     proof->compromised ? "compromised: no delay and no limit was asked" : "retained");
+                     proof->judged.compromised ? "compromised: no delay and no limit was asked" : "retained");
     }
     (void)printf(", confirmed at height %llu, %llu entries under the checkpoint of size %llu\n",
                  (unsigned long long)proof->height, (unsigned long long)proof->entry_count,
@@ -351,8 +362,9 @@ static void print_explained(const struct proof *proof)
     {
         (void)printf("  %s\n", json_string_value(line));
     }
-    time_format(time, proof->at_utc_us);
-    (void)printf("  all of it judged at %s, when the signer was asked\n", time);
+    time_format(time, proof->judged.at_utc_us);
+    (void)printf("  all of it judged at %s, when %s\n", time,
+                 proof->waited_for_hours ? "the hours had come" : "the signer was asked");
     time_format(time, proof->confirmed_utc_us);
     (void)printf("  executed in block %llu at %s\n", (unsigned long long)proof->height, time);
 }

@@ -14,7 +14,6 @@
 #define APPROVALS_MAX RULES_VOTES_MAX
 #define POLICIES_MAX 64
 #define SIGNINGS_MAX 512
-#define AHEAD_MAX_US INT64_C(60000000) /* how far the clocks of two machines may be apart */
 #define BY_ITS_CLOCK                                                                                                   \
     ", by the time of withdrawal.signing; the signer's clock, which alone counts, may have shown another: ask who "    \
     "runs it"
@@ -37,17 +36,18 @@ struct proof {
     struct key wallet_key;
     struct name destination_group;
     int64_t destination_until;
+    int64_t until; /* the first time at which anything of it has expired */
 
     struct verify_approval approvals[APPROVALS_MAX];
     size_t approval_count;
     struct rules_vote votes[APPROVALS_MAX]; /* of approvers who are in force, too, with the key that signed */
-    size_t vote_count;
-    bool requester_signed; /* with a key that is in force, too */
+    struct rules_request judged;            /* at the time that is chosen */
 
     struct checkpoint checkpoint;
     char *refs; /* owned: what an entry names that is about the documents of the bundle */
     uint64_t entry_count;
-    uint64_t last_index;
+    uint64_t last_index; /* and time: */
+    int64_t last_utc_us;
     int64_t announced_utc_us; /* of the first withdrawal.announced for this intent; INT64_MAX for none */
     /*
      * When the signer was asked with these documents under this version, before the signature. Without any, the first
@@ -55,19 +55,17 @@ struct proof {
      */
     int64_t signings[SIGNINGS_MAX];
     size_t signing_count;
-    size_t noted;      /* those after the signature, too */
-    bool is_signed;    /* withdrawal.signed is there; it is not when people settled it */
-    bool asked;        /* an entry withdrawal.signing is there */
-    bool asked_for;    /* one names these documents, of whatever version */
-    bool ends;         /* the last entry is withdrawal.confirmed */
-    unsigned said;     /* event_end */
-    int64_t at_utc_us; /* the one of `signings` at which the documents are judged */
-    int64_t waited_us; /* since it was announced; -1: it was not */
-    bool in_doubt;     /* not good at any of `signings`, but at a time that the signer's clock may have shown */
+    size_t noted;          /* those after the signature, too */
+    int64_t signed_utc_us; /* of the last withdrawal.signed; INT64_MAX for none, as when people settled it */
+    bool asked;            /* an entry withdrawal.signing is there */
+    bool asked_for;        /* one names these documents, of whatever version */
+    bool ends;             /* the last entry is withdrawal.confirmed */
+    unsigned said;         /* event_end */
+    bool waited_for_hours; /* the time chosen is none of `signings`: when the hours came */
+    bool in_doubt;         /* not good at any of `signings`, but at a time that the signer's clock may have shown */
 
     uint64_t height;
     int64_t confirmed_utc_us; /* by the block */
-    bool compromised;         /* the quorum swept the key as one that others have */
 };
 
 /* The version that a document names, when it is for this ledger and the environment of that version; else NULL. */

@@ -16,7 +16,6 @@
 #define ENTRIES_MAX 16
 #define HOURS_MAX 16
 #define PLACES_MAX 64
-#define DAY_US INT64_C(86400000000)
 #define SECOND_US INT64_C(1000000)
 
 /* Conditions that are a list of texts: its member, and the words that may stand in it (NULL: any). */
@@ -395,11 +394,6 @@ static const char *steps_objection(const struct matter *it, struct rule *rule)
 
 /* ---- Judgement ---- */
 
-static bool was_delayed(const struct rules_request *request, int64_t delay_s)
-{
-    return delay_s == 0 || request->compromised || request->waited_us / SECOND_US >= delay_s;
-}
-
 /* What speaks against the request in a rule that matches. */
 static const char *rule_objection(const struct matter *it, struct rule *rule)
 {
@@ -410,7 +404,8 @@ static const char *rule_objection(const struct matter *it, struct rule *rule)
         return "the amount is above the maximum of a rule";
     }
     const char *why = steps_objection(it, rule);
-    return why != NULL || was_delayed(it->request, rule->demand.delay_s)
+    bool waited = it->request->compromised || it->request->waited_us / SECOND_US >= rule->demand.delay_s;
+    return why != NULL || waited || rule->demand.delay_s == 0
                ? why
                : "the trail does not show the delay that a rule demands, from withdrawal.announced on";
 }

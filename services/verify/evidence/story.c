@@ -102,7 +102,7 @@ static void note_event(struct proof *proof, const struct event *event, bool tell
         }
     }
     if (is_act(event, "withdrawal.signed", "ok")) {
-        proof->is_signed = true;
+        proof->signed_utc_us = event->at_utc_us;
         proof->signing_count = proof->noted; /* what comes later did not stand before the signature */
     }
     proof->ends = is_act(event, "withdrawal.confirmed", "ok");
@@ -116,9 +116,12 @@ static bool check_event(struct proof *proof, const struct event *event, const ch
                span_is(event->otype, "withdrawal") && span_is(event->oid, id) && event->ordinal == proof->entry_count,
                where, "is not the next entry of this withdrawal") ||
         !prove(&proof->report, event->ordinal != 1 || span_is(event->act, "withdrawal.request"), where,
-               "is the first, and not withdrawal.request")) {
+               "is the first, and not withdrawal.request") ||
+        !prove(&proof->report, event->at_utc_us >= proof->last_utc_us, where,
+               "its time is before that of the entry before it")) {
         return false;
     }
+    proof->last_utc_us = event->at_utc_us;
     note_event(proof, event, check_terms(proof, event, where));
     const char *before = event_end(&proof->said, event);
     if (before != NULL) {
@@ -184,14 +187,15 @@ bool check_story(struct proof *proof)
         report_as(&proof->report, verdict, "checkpoint: %s", why);
         return false;
     }
-    (void)trust_witnessed(proof->trust, &proof->report, "checkpoint", &proof->checkpoint);
+    trust_witnessed(proof->trust, &proof->report, "checkpoint", &proof->checkpoint);
     trust_ended(proof->trust, &proof->report, "checkpoint", &proof->checkpoint);
     name_documents(proof);
     proof->announced_utc_us = INT64_MAX;
+    proof->signed_utc_us = INT64_MAX;
     for (size_t i = 0; good && i < json_array_size(proof->bundle.entries); i++) {
         good = check_entry(proof, json_array_get(proof->bundle.entries, i));
     }
-    proof->signing_count = proof->is_signed ? proof->signing_count : proof->noted;
+    proof->signing_count = proof->signed_utc_us < INT64_MAX ? proof->signing_count : proof->noted;
     return good &&
            prove(&proof->report, proof->asked && proof->ends, "entries",
                  "do not lead over withdrawal.signing to withdrawal.confirmed") &&

@@ -7,8 +7,6 @@
 #include "base/clock.h"
 #include "papers.h"
 
-#define DAY_US (24LL * 3600 * 1000000)
-
 /* The wallet of the last policy that the key is; NULL: none. */
 static const json_t *wallet_of(const struct claim *claim)
 {

@@ -167,7 +167,7 @@ static enum verdict judge_receipt(const struct trust *trust, const struct verify
         (void)fprintf(stderr, "custody-verify: %s is a checkpoint, not a receipt\n", receipt->path);
         return VERDICT_INCOMPLETE;
     }
-    (void)trust_witnessed(&asked, &report, receipt->path, &receipt->checkpoint);
+    trust_witnessed(&asked, &report, receipt->path, &receipt->checkpoint);
     trust_ended(receipt->trust, &report, receipt->path, &receipt->checkpoint);
     if (request->entry[0] != '\0') {
         check_entry(&report, receipt, request->entry);
@@ -241,7 +241,7 @@ static enum verdict judge_consistency(const struct trust *trust, struct export_f
     struct report report = {0};
     const struct receipt *old = &heads[0];
     const struct receipt *new = &heads[1];
-    (void)trust_witnessed(trust, &report, new->path, &new->checkpoint);
+    trust_witnessed(trust, &report, new->path, &new->checkpoint);
     trust_ended(old->trust, &report, old->path, &old->checkpoint);
     trust_ended(new->trust, &report, new->path, &new->checkpoint);
     check_consistency(&report, old, new, file);

@@ -257,6 +257,9 @@ static void check_kept(struct check *check)
                               "the trail ends at %lld, but %s was signed for %llu: the tail was cut, or the export is "
                               "older: export again",
                               (long long)check->size, held->path, (unsigned long long)held->checkpoint.size);
+            if (held->proves && held->index >= (uint64_t)check->size) {
+                incomplete(check, held->index, "is not here, and %s was given for it", held->path);
+            }
         }
     }
 }
@@ -344,7 +347,7 @@ static void read_tail(struct check *check, struct span line)
         report_tampered(&check->report, "line 1: says %lld entries, the checkpoint %llu", (long long)check->size,
                         (unsigned long long)check->checkpoint.size);
     } else {
-        (void)trust_witnessed(check->trust, &check->report, "the checkpoint", &check->checkpoint);
+        trust_witnessed(check->trust, &check->report, "the checkpoint", &check->checkpoint);
     }
 }
 
@@ -538,14 +541,15 @@ static enum verdict judge_path(const struct trust *trust, const char *path, bool
     return verdict;
 }
 
-enum verdict verify_trail(const struct trust *trust, const char *path, char *const *held, int held_count)
+enum verdict verify_trail(const struct trust *trust, const struct verify_request *request)
 {
-    struct receipt *kept = calloc((size_t)held_count + 1, sizeof(*kept));
-    enum verdict verdict = kept == NULL ? VERDICT_INCOMPLETE : receipts_read(kept, trust, held, held_count);
+    int count = request->rest_count - 1;
+    struct receipt *kept = calloc((size_t)request->rest_count, sizeof(*kept));
+    enum verdict verdict = kept == NULL ? VERDICT_INCOMPLETE : receipts_read(kept, trust, request->rest + 1, count);
     if (verdict == VERDICT_PROVEN) {
-        verdict = judge_path(trust, path, false, kept, held_count);
+        verdict = judge_path(trust, request->rest[0], false, kept, count);
     }
-    receipts_free(kept, held_count);
+    receipts_free(kept, count);
     free(kept);
     return verdict;
 }

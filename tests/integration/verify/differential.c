@@ -169,7 +169,8 @@ int main(int argc, char **argv)
         INVARIANT(file != NULL && fwrite(text.data, 1, text.len, file) == text.len && fclose(file) == 0);
         bytes_free(&text);
         bool theirs = holds(path, count);
-        enum verdict ours = verify_trail(&trust, path, NULL, 0);
+        const struct verify_request request = {.rest = (char *const[]){path}, .rest_count = 1};
+        enum verdict ours = verify_trail(&trust, &request);
         if (theirs != (ours == VERDICT_PROVEN) || ours == VERDICT_USAGE) {
             (void)fprintf(stderr, "case %" PRIu64 ": custody-verify %d, audit room %d, see %s\n", i, (int)ours, theirs,
                           path);

@@ -102,8 +102,7 @@ static enum verdict judge(void)
     char *const bundle[] = {target_path};
     struct verify_request request = {.rest = bundle, .rest_count = folder == NULL ? 1 : 0};
     if (folder == NULL) {
-        return strcmp(kind, "trail") == 0 ? verify_trail(&trust, target_path, NULL, 0)
-                                          : verify_evidence(&trust, &request);
+        return strcmp(kind, "trail") == 0 ? verify_trail(&trust, &request) : verify_evidence(&trust, &request);
     }
     part(request.transcript, "transcript");
     part(request.key_document, "key");

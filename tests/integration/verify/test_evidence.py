@@ -376,7 +376,8 @@ class Owned(Case):
             "not confirmed": ("do not lead", events(lambda rows: rows.pop())),
             "failed": ("do not lead", events(lambda rows: rows[-1].update(act="withdrawal.failed"))),
             "confirmed with an error": ("do not lead", events(lambda rows: rows[-1].update(outcome="error"))),
-            "something after the end": ("do not lead", events(lambda rows: rows.append({**rows[0], "act": "withdrawal.cancel"}))),
+            "something after the end": ("do not lead", events(lambda rows: rows.append({**rows[-1], "act": "withdrawal.cancel"}))),
+            "a time that goes back": ("entry 9: its time is before that of the entry before it", dict(events=lambda rows: rows[4].update(ts=at(23, 999999)))),
             "an ordinal left out": ("is not the next entry", dict(events=lambda rows: rows[3].update(on="5"))),
             "another type of object": ("is not the next entry", dict(events=lambda rows: rows[3].update(otype="key"))),
             "an unknown field": ("entry 7: ", dict(events=lambda rows: rows[3].update(note="x"))),
@@ -418,7 +419,7 @@ class Owned(Case):
                     self.assertEqual((done.returncode, done.stdout.startswith(told)), (1, True), done.stdout)
                     self.assertTrue(on == 5 or done.stdout == told, done.stdout)
         with self.subTest("refused, and one entry more"):
-            self.assert_forged(WORLD.bundle(events=lambda rows: rows.insert(4, {**rows[1], "facts": {"amount": "1"}, "outcome": "deny"}) or [
+            self.assert_forged(WORLD.bundle(events=lambda rows: rows.insert(4, {**rows[3], "facts": {"amount": "1"}, "outcome": "deny"}) or [
                 {**event, "on": str(on)} for on, event in enumerate(rows, 1)]), "entry 9: states the amount 1, the intent 2501")
         with self.subTest("an issue that is told as a transfer"):
             self.assert_forged(WORLD.bundle(intent=edit(type="issue"), events=stating(1)), "entry 1: states the type transfer, the intent issue")
@@ -438,7 +439,7 @@ class Owned(Case):
                     edits(rows[4])
                 rows[place:place] = made
                 for on, event in enumerate(rows, 1):
-                    event["on"] = str(on)
+                    event.update(on=str(on), ts=max(event["ts"], rows[on - 2]["ts"]) if on > 1 else event["ts"])
             return apply
 
         before, after, late = 4, 5, 6
@@ -495,6 +496,7 @@ class Owned(Case):
             return apply
 
         def judged(*rows, **edits):
+            edits.setdefault("header", edit(time=at(30 + rows[-1][1])))
             return self.judge(WORLD.bundle(policies=own, events=story(*rows), **edits), trust).returncode
 
         announced = ("announced", 24)
@@ -539,6 +541,42 @@ class Owned(Case):
         with self.subTest("and something else is wrong"):
             self.expect(WORLD.bundle(destination=edit(valid_until=at(25)), intent=edit(amount="100001")), None, 1, "destination: had expired")
 
+    @staticmethod
+    def signed_at(second, announced=None):
+        """What comes after withdrawal.signing is of that time, or there is no withdrawal.signed; what comes before, of a time before the announcement."""
+        def apply(events):
+            if announced is not None:
+                events.insert(4, {**events[4], "act": "withdrawal.announced", "ts": at(announced)})
+                for event in events[:4]:
+                    event["ts"] = at(announced)
+            place = [event["act"] for event in events].index("withdrawal.signed")
+            for event in events[place:]:
+                event["ts"] = at(second or 26)
+            if second is None:
+                events.pop(place)
+            for on, event in enumerate(events, 1):
+                event["on"] = str(on)
+        return apply
+
+    def test_paid_before_it_was_recorded(self):
+        """What nobody had recorded was paid, and the story was made up behind it: the block's time, which the validators sign, tells. Clocks may be a minute apart."""
+        for block, status in ((25 - 60, 0), (25 - 61, 2)):
+            done = self.judge(WORLD.bundle(header=edit(time=at(block))))
+            self.assertEqual((done.returncode, "incomplete: block: its time is before withdrawal.signing" in done.stdout), (status, status == 2), done.stdout)
+
+        def again(rows):
+            """Under a delay of 3 s that was not kept, the story is told once more, behind the payment."""
+            more = [{**rows[4], "act": f"withdrawal.{act}", "ts": at(second)} for act, second in (("announced", 24), ("signing", 95), ("signed", 95), ("confirmed", 95))]
+            more[2]["outcome"] = more[3]["outcome"] = "ok"
+            rows[4:] = more[:1] + rows[4:] + more[1:]
+            for on, event in enumerate(rows, 1):
+                event["on"] = str(on)
+
+        policies, trust = self.under(demand={"delay_s": 65})
+        for block, status in ((95 - 60, 0), (95 - 61, 1)):
+            with self.subTest(f"again, and the block at {block}"):
+                self.expect(WORLD.bundle(policies=policies, events=again, header=edit(time=at(block))), trust, status, "does not show the delay")
+
     def expect(self, bundle, trust, status, words):
         if status == 2:
             self.assert_doubted(bundle, words, trust)
@@ -559,6 +597,26 @@ class Owned(Case):
             policies, trust = self.under(when={"hours": [{"days": days, "from": since, "until": until}]})
             with self.subTest(f"{since} to {until}, block after {block} s"):
                 self.expect(WORLD.bundle(policies=policies, header=edit(time=at(block)), **expiry), trust, status, "policy: version 1: no rule allows it")
+        policies, trust = self.under(when={"hours": [{"days": week, "from": "04:00", "until": "05:00"}]})
+        for name, signed, block, status, options in (  # 04:00 is second 3600
+                ("in the hour", 3601, 3630, 0, expiry), ("at its first moment", 3600, 3600, 0, expiry), ("just before it", 3599, 3630, 2, expiry),
+                ("long before it", 26, 3630, 2, expiry), ("after it", 9000, 9030, 0, expiry), ("in the hour, as the trail alone says", 3601, 3599, 2, expiry),
+                ("by people, without withdrawal.signed", None, 3630, 0, expiry), ("by people, before it", None, 3599, 2, expiry),
+                ("in the hour, and it had expired", 3601, 3630, 1, {}), ("with what expired at its first moment", 3601, 3630, 1, {"destination": edit(valid_until=at(3600)), **expiry}),
+                ("with what expired a moment later", 3601, 3630, 0, {"destination": edit(valid_until=at(3600, 1)), **expiry})):
+            with self.subTest(name):
+                bundle = WORLD.bundle(policies=policies, events=self.signed_at(signed), header=edit(time=at(block)), **options)
+                self.expect(bundle, trust, status, "policy: version 1: no rule allows it")
+        with self.subTest("what was assumed is told"):
+            done = self.judge(WORLD.bundle(policies=policies, events=self.signed_at(3601), header=edit(time=at(3630)), **expiry), trust, ["--explain"])
+            self.assertIn("not looked at: the clock of the hours: withdrawal.signing was made outside of them, they came at 2026-01-02T04:00:00.000000Z", done.stdout)
+            self.assertIn("  all of it judged at 2026-01-02T04:00:00.000000Z, when the hours had come\n", done.stdout)
+            self.assertNotIn("clock of the hours", self.judge(WORLD.bundle()).stdout)
+        with self.subTest("and the delay is still that up to the entry"):
+            policies, trust = self.under(when={"hours": [{"days": week, "from": "04:00", "until": "05:00"}]}, demand={"delay_s": 300})
+            for announced, status in ((25 - 300, 0), (25 - 299, 2), (25 - 239, 1)):
+                story = self.signed_at(3601, announced)
+                self.expect(WORLD.bundle(policies=policies, events=story, header=edit(time=at(3630)), **expiry), trust, status, "no rule allows it")
         policies, trust = self.under(when={"hours": [{"days": week, "from": "04:00", "until": "05:00"}]})
         with self.subTest("and by then it had expired"):
             self.expect(WORLD.bundle(policies=policies, header=edit(time=at(3540))), trust, 1, "no rule allows it")
@@ -911,7 +969,7 @@ class Sweeps(Case):
             for on, row in enumerate(events, 1):
                 row["on"] = str(on)
 
-        late = {"events": announced, "intent": edit(expires_at=at(9000)),
+        late = {"events": announced, "intent": edit(expires_at=at(9000)), "header": edit(time=at(4030)),
                 "approvals": lambda rows: [row[0].update(expires_at=at(9000)) for row in rows] and None}
         told = self.assert_proven(self.swept(edits=late, paper=self.key(emergency=[]), expires_at=at(9000), **{"from": "retained"}))
         for words in ("from a key that is retained", "not looked at: the clock of the delay of version 1 (3600 s)",

@@ -101,6 +101,7 @@ class Case(unittest.TestCase):
         said = done.stdout + done.stderr
         self.assertEqual(done.returncode, status, said)
         self.assertIn(words, said)
+        return said
 
 
 class Receipts(Case):
@@ -160,6 +161,10 @@ class Receipts(Case):
         self.expect(0, "1 held checkpoint extended", "trail", trail, self.write("old", older.receipt(20)))
         self.expect(2, "kept was signed for 64: the tail was cut, or the export is older: export again", "trail", self.write("backup", older.text), kept)
         self.expect(2, "kept was signed for 64: the tail was cut, or the export is older", "receipt", kept, self.write("backup", older.text))
+        lost = self.write("lost", export.receipt(33))  # the first one that is not there any more
+        for words in (("trail", self.write("backup", older.text), lost), ("receipt", lost, self.write("backup", older.text))):
+            self.expect(2, f"incomplete: entry 33: is not here, and {lost} was given for it", *words)
+        self.assertNotIn("is not here", self.expect(2, "the tail was cut", "trail", self.write("backup", older.text), self.write("kept", export.receipt(32))))
         for what in (self.write("kept", clone.receipt(20)), self.write("kept", clone.note)):
             self.expect(1, "the first 64 entries are not those that the checkpoint", "trail", trail, what)
             self.expect(1, "kept was signed for: one from entry 0 on differs", "trail", trail, what)

@@ -53,11 +53,17 @@ TestSuite(trail, .init = set_up, .fini = tear_down);
 /* Judges the export; what is printed meanwhile is in `said`. */
 static enum verdict judge(char *const *held, int held_count)
 {
+    char *words[8] = {export};
+    cr_assert_lt(held_count, (int)(sizeof(words) / sizeof(words[0])));
+    for (int i = 0; i < held_count; i++) {
+        words[i + 1] = held[i];
+    }
+    const struct verify_request request = {.rest = words, .rest_count = held_count + 1};
     int before = dup(STDOUT_FILENO);
     int target = memfd_create("said", 0);
     (void)fflush(stdout);
     cr_assert(before >= 0 && target >= 0 && dup2(target, STDOUT_FILENO) == STDOUT_FILENO);
-    enum verdict verdict = verify_trail(&trust, export, held, held_count);
+    enum verdict verdict = verify_trail(&trust, &request);
     (void)fflush(stdout);
     ssize_t len = pread(target, said, sizeof(said) - 1, 0);
     cr_assert(dup2(before, STDOUT_FILENO) == STDOUT_FILENO && len >= 0);
