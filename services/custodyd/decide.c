@@ -8,8 +8,6 @@
 #include "history.h"
 #include "policy/withdrawal.h"
 #include "record.h"
-#include "step_signature.h"
-#include "store/lane.h"
 #include "store/outbox.h"
 #include "withdrawals.h"
 #include "workers.h"
@@ -27,6 +25,7 @@ struct deciding {
     enum audit_action action; /* of its entry */
     bool repeated;            /* the same decision was handed in before */
     bool ready;               /* the policy is satisfied now */
+    bool promised;            /* the signer did, so that it does not end */
     json_t *view;
     json_t *explanation;
 };
@@ -37,21 +36,6 @@ static void deciding_wipe(struct deciding *deciding)
     history_wipe(&deciding->history);
     store_withdrawal_wipe(&deciding->row);
     json_decref(deciding->view);
-}
-
-enum status withdrawal_drop(struct store_tx *tx, const struct uuid *id, struct fault *fault)
-{
-    enum status status = store_reservation_drop(tx, id, fault);
-    if (status == STATUS_OK) {
-        status = store_lane_free(tx, id, false, fault);
-    }
-    return status;
-}
-
-enum status withdrawal_release(struct service *service, struct store_tx *tx, const struct uuid *id, struct fault *fault)
-{
-    enum status status = step_end(service, service->signers[WIRE_ROLE_TRANSFER], tx, id, fault);
-    return status == STATUS_OK ? withdrawal_drop(tx, id, fault) : status;
 }
 
 enum status withdrawal_log_verdict(struct service *service, struct store_tx *tx, const struct store_withdrawal *row,
@@ -312,7 +296,8 @@ static enum status end_unsigned(struct deciding *deciding, struct store_tx *tx, 
 {
     enum status status = store_withdrawal_move(tx, &deciding->row, state, NULL, fault);
     if (status == STATUS_OK) {
-        status = withdrawal_release(deciding->service, tx, &deciding->id, fault);
+        status = withdrawal_release(&deciding->promised, deciding->service,
+                                    deciding->service->signers[WIRE_ROLE_TRANSFER], tx, &deciding->id, fault);
     }
     if (status == STATUS_OK) {
         status = log_decision(deciding, tx, fault);
@@ -393,6 +378,20 @@ static enum status read_history(struct deciding *deciding, struct fault *fault)
     return status == STATUS_OK ? history_await(&deciding->history, service, &deciding->id, fault) : status;
 }
 
+/* Its row is not to be believed: whoever would end it is told that people must look. */
+static enum status meet_promise(const struct deciding *deciding, struct fault *fault)
+{
+    enum withdrawal_state state = WITHDRAWAL_QUARANTINED;
+    fault_clear(fault);
+    enum status status =
+        withdrawal_quarantine(&state, deciding->service, deciding->service->store, &deciding->id, fault);
+    return status == STATUS_OK
+               ? fault_set(fault, STATUS_CONFLICT, "withdrawal",
+                           "too late: the signer promised it, and it may have been signed; it is %s now",
+                           withdrawal_state_text(state))
+               : status;
+}
+
 /* `action` also tells whether a document is handed in: only a cancellation needs none; and whether it goes on. */
 static enum status decide(struct service *service, const struct http_request *request, store_work_fn *work,
                           enum audit_action action, struct http_reply *reply, struct fault *fault)
@@ -407,6 +406,7 @@ static enum status decide(struct service *service, const struct http_request *re
     }
     if (status == STATUS_OK) {
         status = store_transact(service->store, work, &deciding, fault);
+        status = status == STATUS_CONFLICT && deciding.promised ? meet_promise(&deciding, fault) : status;
     }
     if (status == STATUS_OK) {
         status = reply_decision(&deciding, reply, fault);

@@ -1,7 +1,9 @@
 /*
  * The end of withdrawals whose time has passed before anybody was asked to sign. Each of them by itself: one that
- * cannot be ended keeps no other from it.
+ * cannot be ended keeps no other from it, and is tried again in a second; that is told once in an hour.
  */
+#include "base/log.h"
+#include "rarely.h"
 #include "steps.h"
 #include "withdrawals.h"
 #include "workers.h"
@@ -22,15 +24,18 @@ static enum status list_expired_in(struct store_tx *tx, void *context, struct fa
 struct ending {
     struct service *service;
     struct uuid id;
+    bool promised; /* the signer did, so that it does not end */
 };
 
-static enum status expire_row(struct store_tx *tx, struct service *service, struct store_withdrawal *row,
+static enum status expire_row(struct ending *ending, struct store_tx *tx, struct store_withdrawal *row,
                               struct fault *fault)
 {
+    struct service *service = ending->service;
     const struct store_withdrawal_change change = {.reason = status_info(STATUS_EXPIRED)->code};
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_EXPIRED, &change, fault);
     if (status == STATUS_OK) {
-        status = withdrawal_release(service, tx, &row->id, fault);
+        status =
+            withdrawal_release(&ending->promised, service, service->signers[WIRE_ROLE_TRANSFER], tx, &row->id, fault);
     }
     if (status == STATUS_OK) {
         const struct workers_entry entry = {.action = AUDIT_WITHDRAWAL_EXPIRE, .reason = STATUS_OK};
@@ -41,30 +46,47 @@ static enum status expire_row(struct store_tx *tx, struct service *service, stru
 
 static enum status expire_in(struct store_tx *tx, void *context, struct fault *fault)
 {
-    const struct ending *ending = context;
+    struct ending *ending = context;
     struct store_withdrawal row;
     enum status status = store_withdrawal_get(&row, tx, &ending->id, fault);
     if (status != STATUS_OK) {
         return status;
     }
     if (withdrawal_move_allowed(row.state, WITHDRAWAL_EXPIRED)) { /* it may have gone on since the page was read */
-        status = expire_row(tx, ending->service, &row, fault);
+        status = expire_row(ending, tx, &row, fault);
     }
     store_withdrawal_wipe(&row);
     return status;
 }
 
-static enum status expire_one(struct service *service, const struct uuid *id, struct fault *fault)
+/* Of what is away, for all of them, once; of what is wrong with one of them, for each. */
+static void tell(struct service *service, const struct uuid *id, const struct fault *why)
+{
+    struct fault named = {0};
+    uint64_t left_out = 0;
+    char text[UUID_TEXT_SIZE];
+    const struct status_info *info = status_info(why->status);
+    uuid_format(text, id);
+    if (rarely_tell(service->expiries_told, &left_out, info->retryable ? info->code : text)) {
+        (void)fault_set(&named, why->status, why->where, "withdrawal %s: %s", text, why->detail);
+        log_fault("expire", &named);
+    }
+}
+
+static enum status expire_one(struct service *service, const struct uuid *id)
 {
     struct ending ending = {.service = service, .id = *id};
     struct fault why = {0};
-    char text[UUID_TEXT_SIZE];
+    enum withdrawal_state state = WITHDRAWAL_EXPIRED;
     enum status status = store_transact(service->store, expire_in, &ending, &why);
-    if (status == STATUS_OK || status == STATUS_CONFLICT) { /* somebody moved it first, or it was signed (step_end) */
-        return STATUS_OK;
+    if (status == STATUS_CONFLICT) { /* somebody moved it first, or it was promised */
+        fault_clear(&why);
+        status = ending.promised ? withdrawal_quarantine(&state, service, service->store, id, &why) : STATUS_OK;
     }
-    uuid_format(text, id);
-    return fault_set(fault, status, why.where, "withdrawal %s: %s", text, why.detail);
+    if (status != STATUS_OK) {
+        tell(service, id, &why);
+    }
+    return status;
 }
 
 enum status step_expire(struct service *service, struct uuid *inout_after, struct fault *fault)
@@ -72,11 +94,10 @@ enum status step_expire(struct service *service, struct uuid *inout_after, struc
     struct expiry expiry = {.service = service, .after = *inout_after};
     enum status status = store_transact(service->store, list_expired_in, &expiry, fault);
     for (size_t i = 0; i < expiry.page.count; i++) {
-        enum status ended = expire_one(service, &expiry.page.ids[i], fault);
+        enum status ended = expire_one(service, &expiry.page.ids[i]);
         if (ended == STATUS_UNAVAILABLE || ended == STATUS_TIMED_OUT) {
-            return ended; /* signer or database are away, for all of them */
+            return STATUS_OK; /* signer or database are away, for all of them: the next call begins here again */
         }
-        status = status == STATUS_OK ? ended : status; /* the first fault stays */
     }
     bool more = expiry.page.count == STORE_NAMES_MAX;
     *inout_after = more ? expiry.page.ids[STORE_NAMES_MAX - 1] : (struct uuid){0};

@@ -10,7 +10,6 @@
 #include "key_papers.h"
 #include "policy/command.h"
 #include "policy/intent.h"
-#include "step_signature.h"
 #include "store/document.h"
 #include "store/outbox.h"
 #include "withdrawals.h"
@@ -32,7 +31,8 @@ struct changing {
     struct service *service;
     struct uuid id;
     const struct change *change;
-    bool ready; /* it has all approvals now */
+    bool ready;    /* it has all approvals now */
+    bool promised; /* the signer did, so that it does not end */
 };
 
 static enum status end_denied(struct changing *changing, struct store_tx *tx, struct store_withdrawal *row,
@@ -45,10 +45,8 @@ static enum status end_denied(struct changing *changing, struct store_tx *tx, st
         changing->change->revoked != NULL ? changing->service->urgent_signers : changing->service->signers;
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
     if (status == STATUS_OK) {
-        status = step_end(changing->service, signers[WIRE_ROLE_TRANSFER], tx, &row->id, fault);
-    }
-    if (status == STATUS_OK) {
-        status = withdrawal_drop(tx, &row->id, fault);
+        status = withdrawal_release(&changing->promised, changing->service, signers[WIRE_ROLE_TRANSFER], tx, &row->id,
+                                    fault);
     }
     if (status == STATUS_OK) {
         status = withdrawal_log_verdict(changing->service, tx, row, &verdict, fault);
@@ -202,9 +200,11 @@ static enum status change_page(struct service *service, const struct store_withd
             continue;
         }
         status = store_transact(change->store, change_in, &changing, fault);
-        if (status == STATUS_CONFLICT) { /* somebody moved it first */
+        if (status == STATUS_CONFLICT) { /* somebody moved it first, or it was promised */
+            enum withdrawal_state state = WITHDRAWAL_QUARANTINED;
             fault_clear(fault);
-            status = STATUS_OK;
+            status = changing.promised ? withdrawal_quarantine(&state, service, change->store, &changing.id, fault)
+                                       : STATUS_OK;
         }
         if (status != STATUS_OK && !status_info(status)->retryable && status_info(status)->http < 500) {
             log_fault("policy.follow", fault); /* one row that cannot be judged does not keep the others waiting */

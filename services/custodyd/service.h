@@ -59,8 +59,9 @@ struct service {
     struct refusals *refusals;
     struct trail_owed *reads_owed;
     struct logins *logins;
-    struct rarely *limits_told; /* of people who wanted to see too much, each once in an hour */
-    struct rarely *tokens_told; /* of tokens that the service did not grant, each sort once in a minute */
+    struct rarely *expiries_told; /* of withdrawals that could not be ended, each, or why none could, once in an hour */
+    struct rarely *limits_told;   /* of people who wanted to see too much, each once in an hour */
+    struct rarely *tokens_told;   /* of tokens that the service did not grant, each sort once in a minute */
 };
 
 /* The keys of the log that the options name, as many as there are: of one origin, theirs. STATUS_MISMATCH. */

@@ -458,7 +458,9 @@ static enum status settle_funds(const struct settling *settling, struct store_tx
     }
     struct fault why = {0};
     struct wire_pool *signer = recorded->service->signers[WIRE_ROLE_TRANSFER];
-    enum status ended = settling->unpromised ? step_end(recorded->service, signer, tx, &recorded->id, &why) : STATUS_OK;
+    bool promised = false;
+    enum status ended =
+        settling->unpromised ? step_end(&promised, recorded->service, signer, tx, &recorded->id, &why) : STATUS_OK;
     enum status status = ended == STATUS_OK ? store_reservation_drop(tx, &recorded->id, &why) : ended;
     bool gone = ended == STATUS_OK && status == STATUS_NOT_FOUND; /* its reservation was taken away before */
     return status == STATUS_OK || gone ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);

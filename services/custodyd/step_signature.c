@@ -98,14 +98,19 @@ enum status step_recall(struct wire_recall_reply *out, struct service *service, 
                                : status;
 }
 
-enum status step_end(struct service *service, struct wire_pool *signer, struct store_tx *tx,
+enum status step_end(bool *out_promised, struct service *service, struct wire_pool *signer, struct store_tx *tx,
                      const struct uuid *withdrawal, struct fault *fault)
 {
     int64_t timeout_ms = service->options.signer_timeout_ms;
     struct wire_recall_request request = {.withdrawal = *withdrawal};
     enum status status = store_withdrawal_promises(&request.promises, tx, fault);
     timeout_ms = timeout_ms < END_TIMEOUT_MS ? timeout_ms : END_TIMEOUT_MS;
-    return status == STATUS_OK ? wire_transfer_end(signer, &request, timeout_ms, fault) : status;
+    *out_promised = false;
+    if (status == STATUS_OK) {
+        status = wire_transfer_end(signer, &request, timeout_ms, fault);
+        *out_promised = status == STATUS_CONFLICT;
+    }
+    return status;
 }
 
 enum status step_limits(int64_t *out_until_utc_us, struct service *service, const struct withdrawal *withdrawal,

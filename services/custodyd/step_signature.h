@@ -50,11 +50,12 @@ MUST_CHECK enum status step_recall(struct wire_recall_reply *out, struct service
 
 /*
  * Tells the transfer signer (`signer`: over which lane) that a withdrawal ended, before anything that it holds is free:
- * it promises nothing for it any more. STATUS_CONFLICT (`withdrawal`) when it did before: then it has not ended, and
- * may have been signed. In the transaction that frees it: when that comes to nothing, the withdrawal can only end.
+ * it promises nothing for it any more. *out_promised (always written), and STATUS_CONFLICT (`withdrawal`), when it did
+ * before: then it has not ended, and may have been signed. In the transaction that frees it: when that comes to
+ * nothing, the withdrawal can only end.
  */
-MUST_CHECK enum status step_end(struct service *service, struct wire_pool *signer, struct store_tx *tx,
-                                const struct uuid *withdrawal, struct fault *fault);
+MUST_CHECK enum status step_end(bool *out_promised, struct service *service, struct wire_pool *signer,
+                                struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault);
 
 /*
  * Whether the limits that apply to a checked withdrawal have room for it, by what the signer has counted.

@@ -45,6 +45,7 @@ struct step {
     const struct digest *key;              /* id of the one that signed, told by the entry; NULL: none did */
     bool lane_used;                        /* at the end: was the sequence spent */
     bool broken;                           /* its papers are not what was recorded any more */
+    bool promised;                         /* the signer did, so that it does not end */
     int64_t until_utc_us;                  /* until when it waits, 0: not known */
 };
 
@@ -66,7 +67,8 @@ static enum status settle(struct step *step, struct store_tx *tx, struct fault *
         return STATUS_OK;
     }
     if (!step->lane_used) {
-        return withdrawal_release(step->service, tx, &step->row.id, fault);
+        return withdrawal_release(&step->promised, step->service, step->service->signers[WIRE_ROLE_TRANSFER], tx,
+                                  &step->row.id, fault);
     }
     enum status status = store_reservation_drop(tx, &step->row.id, fault);
     return status == STATUS_OK ? store_lane_free(tx, &step->row.id, true, fault) : status;
@@ -116,6 +118,10 @@ static enum status move(struct step *step, enum withdrawal_state to, enum audit_
         uuid_format(id, &step->row.id);
         log_event(LOG_LEVEL_INFO, "withdrawal.moved", "withdrawal", id, "state", withdrawal_state_text(to), "reason",
                   status_info(step->reason)->code, NULL);
+    }
+    if (status == STATUS_CONFLICT && step->promised) { /* what is recorded goes on, by whoever had it promised */
+        fault_clear(fault);
+        status = withdrawal_quarantine(&to, step->service, step->service->store, &step->row.id, fault);
     }
     return status;
 }

@@ -20,7 +20,7 @@ MUST_CHECK enum status step_run(struct service *service, const struct store_outb
 /*
  * Ends withdrawals whose time has passed before they were recorded, at most STORE_NAMES_MAX. *inout_after, zeros at
  * first and of one thread at a time, is from where on the next call looks: those that cannot be ended keep their places
- * from nobody. The fault is that of the first of them, and names it; the others were ended all the same.
+ * from nobody, and are told in the log, not more than once in an hour. A fault: they could not be read.
  */
 MUST_CHECK enum status step_expire(struct service *service, struct uuid *inout_after, struct fault *fault);
 

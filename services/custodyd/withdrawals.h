@@ -92,10 +92,19 @@ MUST_CHECK enum status withdrawal_log_verdict(struct service *service, struct st
 
 /*
  * Sets free what a withdrawal holds that ends before it is signed: its reservation and its lane, whose sequence was not
- * spent. The signer is told first (step_end); STATUS_CONFLICT when it may have been signed, whatever its row says.
+ * spent. The signer is told first, as step_end: what it promised does not end, whatever its row says, and is for
+ * withdrawal_quarantine when `tx` has come to nothing.
  */
-MUST_CHECK enum status withdrawal_release(struct service *service, struct store_tx *tx, const struct uuid *id,
-                                          struct fault *fault);
+MUST_CHECK enum status withdrawal_release(bool *out_promised, struct service *service, struct wire_pool *signer,
+                                          struct store_tx *tx, const struct uuid *id, struct fault *fault);
+
+/*
+ * Puts into quarantine, with all that it holds, what the signer promised although its row says that nobody was asked to
+ * sign it: the row is of an older time, or was edited. A transaction of its own, which finishes its work; nothing where
+ * the row has gone on since. Out: what its state is then.
+ */
+MUST_CHECK enum status withdrawal_quarantine(enum withdrawal_state *out_state, struct service *service,
+                                             struct store *store, const struct uuid *id, struct fault *fault);
 
 /* The same where nothing is left to tell the signer: it knows that the withdrawal ended, or cannot sign it any more. */
 MUST_CHECK enum status withdrawal_drop(struct store_tx *tx, const struct uuid *id, struct fault *fault);

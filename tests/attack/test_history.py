@@ -8,6 +8,7 @@ import os
 import pathlib
 import signal
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
@@ -66,6 +67,11 @@ class Thief(strongroom.Case):
         place.start()
         reply = eventually(lambda: place.call_when(200, "POST", f"/v1/withdrawals/{row['id']}/settle"), "it is settled")
         self.assertEqual((reply.json["withdrawal"]["state"], self.holds(row)), ("failed", ["0", "0"]))
+        self.signer_knows(row)
+
+    def signer_knows(self, row):
+        """That it ended: it signs it no more."""
+        self.assertIn(f"event=transfer.ended withdrawal={row['id']}", self.place.log("transfer"))
 
     def recorded(self, amount):
         """Recorded to be signed, by an entry that there is not."""
@@ -173,26 +179,67 @@ class History(Thief):
 
     def ended(self, row, end):
         self.assertEqual(self.place.patiently(lambda: self.end(row, end)).status, 200)
+        self.signer_knows(row)
 
-    def test_what_was_signed_does_not_end(self):
-        """Its row says that it is open, so that whoever takes it back or rejects it asks for another one; then it goes on."""
+    def set_back(self, row, state, more=""):
+        self.place.psql(f"""UPDATE custody.withdrawal SET state = '{state}', ver = ver + 1, reason = NULL{more} WHERE id = '{row["id"]}';""")
+
+    def put_aside(self, row):
+        """In quarantine with all that it holds, and nobody works on it."""
+        self.assertEqual(self.place.wait(row["id"], "quarantined")["reason"], "conflict")
+        self.assertEqual(self.holds(row), ["1", "1"])
+        self.assertEqual(self.place.value(f"SELECT count(*) FROM custody.outbox WHERE withdrawal = '{row['id']}' AND done_at IS NULL"), "0")
+
+    def test_a_withdrawal_that_was_signed_does_not_end(self):
+        """Its row says that nobody was asked to sign it, so that whoever ends it asks for another one: it is put aside, and happens once."""
         place = self.place
         row = self.signed(62)
-        for state in ("reserved", "approving", "approved"):
-            place.psql(f"UPDATE custody.withdrawal SET state = '{state}', ver = ver + 1 WHERE id = '{row['id']}'")
-            for end in ("cancel", *(["reject"] if state != "approved" else [])):
-                self.assertProblem(self.end(row, end, "approver-3"), 409, "conflict", "withdrawal")
-                self.assertEqual(self.holds(row), ["1", "1"])
-        other = place.proposed(65)
-        kept = place.value(f"SELECT expires_at FROM custody.withdrawal WHERE id = '{row['id']}'")
-        place.psql(f"UPDATE custody.withdrawal SET state = 'reserved', ver = ver + 1, expires_at = now() - interval '2 hours' WHERE id = '{row['id']}'")
-        place.psql(f"UPDATE custody.withdrawal SET expires_at = now() - interval '1 hour' WHERE id = '{other['id']}'")
-        place.wait(other["id"], "expired")  # it was looked at later
-        self.assertEqual(self.holds(row), ["1", "1"])
-        place.psql(f"""UPDATE custody.withdrawal SET state = 'signed', ver = ver + 1, expires_at = '{kept}' WHERE id = '{row['id']}';
-            UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row['id']}' AND done_at IS NULL""")
-        place.wait(row["id"], "confirmed")
-        self.assertNotIn("withdrawal.reject", [entry["act"] for entry in place.history(row["id"]) if entry["outcome"] == "ok"])
+        for state, end in (("requested", "cancel"), ("reserved", "reject"), ("approving", "cancel"), ("approved", "cancel")):
+            with self.subTest(state=state, end=end):
+                self.set_back(row, state)
+                reply = self.end(row, end, "approver-3")
+                self.assertProblem(reply, 409, "conflict", "withdrawal")
+                self.assertIn("it is quarantined now", reply.json["detail"])
+                self.put_aside(row)
+        self.assertProblem(self.end(row, "cancel"), 409, "conflict", "state")
+        with self.subTest("its time is over"):
+            self.set_back(row, "approved", ", expires_at = now() - interval '1 hour'")
+            self.put_aside(row)
+        with self.subTest("its approvals are gone"):
+            of = f"withdrawal = '{row['id']}'"
+            place.psql(f"CREATE TABLE public.approvals AS SELECT * FROM custody.approval WHERE {of}; DELETE FROM custody.approval WHERE {of}")
+            self.set_back(row, "approved", ", expires_at = now() + interval '1 hour'")
+            place.psql(f"UPDATE custody.outbox SET done_at = NULL, due_at = now() WHERE {of} AND kind = 'record'")
+            self.put_aside(row)
+            place.psql("INSERT INTO custody.approval SELECT * FROM public.approvals; DROP TABLE public.approvals")
+        self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")  # the signer signs the same bytes again
+        self.held = (*self.held[:2], self.held[2] + 1)
+        told = [(entry["act"], entry["outcome"]) for entry in place.history_to(row["id"])]
+        self.assertEqual(told.count(("withdrawal.quarantined", "error")), 6)
+        self.assertEqual([act for act, outcome in told if act in ("withdrawal.cancel", "withdrawal.reject", "withdrawal.expire") and outcome == "ok"], [])
+        self.assertProven("trail", place.export_trail())
+
+    def test_a_withdrawal_that_was_paid_does_not_end(self):
+        """Its row is as a backup from before it was signed has it, with all that it held then, and its time is over."""
+        place = self.place
+        hot, held, signatures = self.held
+        row = place.withdraw(67)
+        of, seq = f"withdrawal = '{row['id']}'", place.value(f"SELECT seq FROM custody.withdrawal WHERE id = '{row['id']}'")
+        posting = f"SELECT wallet, asset, amount, height, index FROM custody.posting WHERE {of}"
+        lane = f"SELECT next_seq FROM custody.lane AS l, custody.withdrawal AS w WHERE w.id = '{row['id']}' AND l.lane = w.lane AND l.account = w.account"
+        posted, after = place.psql(posting), place.value(lane)
+        looked_at = "SELECT coalesce(max(value::bigint), 0) FROM custody.mark WHERE subject = 'ledger/scanned'"
+        eventually(lambda: int(place.value(looked_at)) >= row["height"], "the block was held against the row")
+        self.revive(row, "approved")
+        place.psql(f"""DELETE FROM custody.posting WHERE {of}; UPDATE custody.lane SET next_seq = {seq} WHERE holder = '{row["id"]}';
+            UPDATE custody.withdrawal SET signature = NULL, promises = NULL, height = NULL, index = NULL, expires_at = now() - interval '1 hour'
+                WHERE id = '{row["id"]}'""")
+        self.put_aside(row)
+        self.assertEqual(place.wallet()[1], held + 67)
+        self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")
+        self.assertEqual((self.holds(row), place.psql(posting), place.value(lane)), (["0", "0"], posted, after))
+        self.assertProven("trail", place.export_trail())
+        self.held = (hot - 67, held, signatures + 1)
 
     def test_nothing_ends_without_the_signer(self):
         """What it was not told it could sign: neither funds nor lane are free before it knows."""
@@ -203,7 +250,15 @@ class History(Thief):
         for end in ("cancel", "reject"):
             self.assertProblem(self.end(row, end), 503, "unavailable")
             self.assertEqual((self.holds(row), place.read(row["id"])["state"]), (["1", "1"], "approving"))
+        late = place.proposed(68)
+        place.psql(f"UPDATE custody.withdrawal SET expires_at = now() - interval '1 hour' WHERE id = '{late['id']}'")
+        said = "event=expire status=unavailable"
+        eventually(lambda: said in place.log("custodyd"), "it says that the signer is away")
+        time.sleep(3)  # it tries again each second, and says so once
+        self.assertEqual((place.log("custodyd").count(said), self.holds(late)), (1, ["1", "1"]))
         place.start()
+        place.wait(late["id"], "expired")
+        self.assertEqual(self.holds(late), ["0", "0"])
         self.ended(row, "reject")
         self.assertEqual(self.holds(row), ["0", "0"])
 

@@ -106,6 +106,7 @@ class Destinations(strongroom.Case):
         self.assertEqual(self.state(address), "revoked")
         self.assertIn("revoked", place.custody("destination", "list").stdout)
         self.assertEqual(place.wait(row["id"], "rejected")["reason"], "destination_unlisted")
+        self.assertIn(f"event=transfer.ended withdrawal={row['id']}", place.log("transfer"))
         [entry] = self.told("destination.revoke", outcome="ok", oid=added.json["digest"])
         self.assertEqual(self.event(entry)["facts"], {"by": "operator-1", "reason": "false-address"})
         self.assertProblem(self.add(document), 403, "denied")

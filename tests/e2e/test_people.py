@@ -113,13 +113,18 @@ class People(strongroom.Case):
         place = self.place
         row = place.proposed(33)
         third = place.proposed(34)
+        paid = place.withdraw(35)["id"]
         place.custody("freeze", "everything", "--policy", str(place.dir / "etc/policy.json"), "--reason", "odd", *self.files("operator-1"))
         place.approve(row, "approver-1", "approver-2")
         place.approve(third, "approver-2", "approver-3")
         self.assertEqual(place.read(row["id"])["state"], "approved")
+        place.psql(f"UPDATE custody.withdrawal SET state = 'approved', ver = ver + 1 WHERE id = '{paid}'")
         self.suspend("approver-1", by="admin-2")
         ended = place.wait(row["id"], "rejected")
         self.assertEqual(ended["reason"], "quorum_missing")
+        self.assertIn(f"event=transfer.ended withdrawal={row['id']}", place.log("transfer"))
+        self.assertEqual(place.wait(paid, "quarantined")["reason"], "conflict", "what the signer promised does not end")
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{paid}/settle").json["withdrawal"]["state"], "confirmed")
         eventually(lambda: place.history(row["id"])[-1]["act"] == "withdrawal.reject", "the end is told")
         self.assertEqual(place.read(third["id"])["state"], "approved", "the others wait as before")
         self.resume("approver-1")

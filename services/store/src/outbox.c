@@ -62,6 +62,13 @@ static const struct statement done = {
     1,
 };
 
+static const struct statement drop = {
+    "outbox_drop",
+    "UPDATE custody.outbox SET done_at = clock_timestamp(), claimed_by = NULL, claimed_since = NULL"
+    " WHERE withdrawal = $1::uuid AND kind <> 'end' AND done_at IS NULL",
+    1,
+};
+
 static const struct statement postpone = {
     "outbox_postpone",
     "UPDATE custody.outbox SET due_at = clock_timestamp() + $2::bigint * interval '1 millisecond',"
@@ -173,6 +180,13 @@ enum status store_outbox_end_next(struct store_outbox_item *out, struct store_tx
         *out = item;
     }
     return status;
+}
+
+enum status store_outbox_drop(struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_uuid(&p, withdrawal);
+    return tx_run(tx, NULL, &drop, &p, fault);
 }
 
 enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fault)

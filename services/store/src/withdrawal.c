@@ -55,7 +55,8 @@ static const char *const state_texts[] = {
 };
 
 #define STATE_BIT(name) (1u << WITHDRAWAL_##name)
-#define STATE_DROPPED (STATE_BIT(REJECTED) | STATE_BIT(EXPIRED) | STATE_BIT(CANCELLED))
+/* What was not signed ends; or turns out to be promised by the signer. */
+#define STATE_DROPPED (STATE_BIT(REJECTED) | STATE_BIT(EXPIRED) | STATE_BIT(CANCELLED) | STATE_BIT(QUARANTINED))
 #define STATE_BROKEN (STATE_BIT(FAILED) | STATE_BIT(QUARANTINED))
 
 /* The states that may follow each. */

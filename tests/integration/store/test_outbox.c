@@ -156,6 +156,27 @@ Test(outbox, what_is_done_or_put_off_is_nobodys_claim)
     cr_expect_eq(claimed_here(&item), 0, "it waits as long as it was told to");
 }
 
+Test(outbox, nothing_leads_on_from_a_withdrawal_whose_work_was_dropped)
+{
+    struct store_outbox_item items[4];
+    struct store_withdrawal other = books_withdrawal("k-2");
+    struct store *elsewhere = claim_elsewhere(&items[0]);
+    size_t count = 0;
+    books_insert(store, &other);
+    struct store_tx *tx = books_begin(store);
+    cr_expect_eq(store_outbox_put(tx, "end", &items[0].withdrawal, 0, NULL), STATUS_OK);
+    cr_expect_eq(store_outbox_put(tx, "announce", &items[0].withdrawal, 0, NULL), STATUS_OK);
+    cr_expect_eq(store_outbox_put(tx, "sign", &other.id, 0, NULL), STATUS_OK);
+    cr_expect_eq(store_outbox_drop(tx, &items[0].withdrawal, NULL), STATUS_OK);
+    cr_expect_eq(store_outbox_done(tx, items[0].id, NULL), STATUS_CONFLICT, "the claim elsewhere is worth nothing");
+    cr_assert_eq(store_outbox_claim(tx, items, &count, 4, 60000, NULL), STATUS_OK);
+    cr_assert_eq(count, 2);
+    cr_expect_str_eq(items[0].kind, "end");
+    cr_expect(uuid_equal(&items[1].withdrawal, &other.id));
+    books_commit(tx);
+    store_close(elsewhere);
+}
+
 Test(outbox, a_worker_that_hangs_loses_its_claim_with_the_lease)
 {
     struct store_outbox_item theirs;

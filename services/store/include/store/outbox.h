@@ -74,6 +74,9 @@ MUST_CHECK enum status store_outbox_end_put(struct store_tx *tx, struct fault *f
 /* The withdrawal of the oldest item "end" that is not done; STATUS_NOT_FOUND when there is none. */
 MUST_CHECK enum status store_outbox_end_next(struct store_outbox_item *out, struct store_tx *tx, struct fault *fault);
 
+/* Marks all items of a withdrawal done, but for "end": nothing leads on from where it is. */
+MUST_CHECK enum status store_outbox_drop(struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault);
+
 /* Marks an item done; STATUS_CONFLICT when it is already. */
 MUST_CHECK enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fault);
 
