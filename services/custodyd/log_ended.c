@@ -42,23 +42,46 @@ static enum status log_quarantine(const struct end *end, struct store_tx *tx, co
     return status;
 }
 
+static enum status quarantine(const struct end *end, struct store_tx *tx, struct store_withdrawal *row,
+                              struct fault *fault)
+{
+    const struct store_withdrawal_change change = {.reason = status_info(STATUS_LOG_ENDED)->code};
+    enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_QUARANTINED, &change, fault);
+    return status == STATUS_OK ? log_quarantine(end, tx, row, fault) : status;
+}
+
+/* Its row says that nobody was asked to sign it; a backup says so of what was promised since. Without the signer's word
+ * nothing is free: the start is refused, and the next one begins here. */
+static enum status end_open(const struct end *end, struct store_tx *tx, struct store_withdrawal *row,
+                            struct fault *fault)
+{
+    struct service *service = end->service;
+    const struct store_withdrawal_change change = {.reason = status_info(STATUS_LOG_ENDED)->code};
+    const struct workers_entry entry = {.action = AUDIT_WITHDRAWAL_REJECT, .reason = STATUS_LOG_ENDED};
+    struct fault why = {0};
+    bool promised = false;
+    char id[UUID_TEXT_SIZE];
+    enum status status =
+        withdrawal_release(&promised, service, service->signers[WIRE_ROLE_TRANSFER], tx, &row->id, &why);
+    if (promised) {
+        return quarantine(end, tx, row, fault);
+    }
+    if (status != STATUS_OK) {
+        uuid_format(id, &row->id);
+        return fault_set(fault, status, why.where, "withdrawal %s of the log that ended cannot be ended: %s", id,
+                         why.detail);
+    }
+    status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
+    return status == STATUS_OK ? workers_log(service, tx, row, &entry, fault) : status;
+}
+
 static enum status end_row(const struct end *end, struct store_tx *tx, struct store_withdrawal *row,
                            struct fault *fault)
 {
-    const struct store_withdrawal_change change = {.reason = status_info(STATUS_LOG_ENDED)->code};
     if (withdrawal_move_allowed(row->state, WITHDRAWAL_REJECTED)) {
-        enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
-        if (status == STATUS_OK) {
-            status = withdrawal_drop(tx, &row->id, fault);
-        }
-        const struct workers_entry entry = {.action = AUDIT_WITHDRAWAL_REJECT, .reason = STATUS_LOG_ENDED};
-        return status == STATUS_OK ? workers_log(end->service, tx, row, &entry, fault) : status;
+        return end_open(end, tx, row, fault);
     }
-    if (row->state != WITHDRAWAL_QUARANTINED) {
-        enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_QUARANTINED, &change, fault);
-        return status == STATUS_OK ? log_quarantine(end, tx, row, fault) : status;
-    }
-    return log_quarantine(end, tx, row, fault);
+    return row->state == WITHDRAWAL_QUARANTINED ? log_quarantine(end, tx, row, fault) : quarantine(end, tx, row, fault);
 }
 
 static enum status end_next_in(struct store_tx *tx, void *context, struct fault *fault)

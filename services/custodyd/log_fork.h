@@ -27,8 +27,9 @@ MUST_CHECK enum status log_fork_read(struct sequencer_follows *out, const struct
 
 /*
  * Ends withdrawals that were open when the log before this one ended, before anything is served: their entries stand
- * there, so the signer could not be shown them, nor an outsider. What was not recorded is rejected; the rest goes into
- * quarantine by an entry that names intent and transaction as they are now, whatever becomes of the row.
+ * there, so the signer could not be shown them, nor an outsider. What was not recorded is rejected, unless the signer
+ * promised it; the rest goes into quarantine by an entry that names intent and transaction as they are now, whatever
+ * becomes of the row. Without the signer of role transfer that of what was not recorded is not known: its fault.
  */
 MUST_CHECK enum status log_fork_end(struct service *service, struct fault *fault);
 

@@ -71,6 +71,13 @@ class Incident(unittest.TestCase):
         place.wait(recorded["id"], "recorded")
         return asked, sent, promised, recorded
 
+    def not_signed_yet(self, row):
+        """Its row is that of a backup from before it was signed, with the funds that it held then."""
+        self.place.psql(f"""DELETE FROM custody.posting WHERE withdrawal = '{row["id"]}';
+            UPDATE custody.withdrawal SET state = 'approved', signature = NULL, promises = NULL, height = NULL, index = NULL WHERE id = '{row["id"]}';
+            INSERT INTO custody.reservation (withdrawal, wallet, asset, amount, account)
+                SELECT id, wallet, asset, amount, account FROM custody.withdrawal WHERE id = '{row["id"]}'""")
+
     def crowd(self, text):
         """A superuser puts an order of his own, and more rows than anybody would read, before that of the quorum, and a newer one
         beside it, under its name."""
@@ -98,12 +105,12 @@ class Incident(unittest.TestCase):
     def settle(self, row):
         return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle")
 
-    def check_open_ones(self, asked, sent, promised, recorded):
+    def check_open_ones(self, older, asked, sent, promised, recorded):
         """Nothing that was open goes on by itself, and what was recorded ends as the ledger says, once."""
         place = self.place
-        states = ((asked, "rejected"), *((one, "quarantined") for one in (sent, promised, recorded)))
-        self.assertEqual([place.wait(one["id"], state)["reason"] for one, state in states], 4 * ["log_ended"])
-        self.assertEqual(place.wallet()[1], 12 + 13 + 15)
+        states = ((asked, "rejected"), *((one, "quarantined") for one in (older, sent, promised, recorded)))
+        self.assertEqual([place.wait(one["id"], state)["reason"] for one, state in states], 5 * ["log_ended"])
+        self.assertEqual(place.wallet()[1], int(older["amount"]) + 12 + 13 + 15)
         paid = place.balance(place.payee)
         changed = "UPDATE custody.withdrawal SET intent = convert_to(replace(convert_from(intent, 'UTF8'), '\"amount\":\"%s\"', '\"amount\":\"%s\"'), 'UTF8')"
         place.psql(changed % (13, 14) + f" WHERE id = '{promised['id']}'")
@@ -111,7 +118,8 @@ class Incident(unittest.TestCase):
         place.psql(changed % (14, 13) + f" WHERE id = '{promised['id']}'")
         self.assertEqual((self.settle(promised).status, self.settle(promised).json["code"]), (409, "log_ended"))
         strongroom.eventually(lambda: self.paste("custody settle") and place.read(sent["id"])["state"] == "confirmed", "the ledger says that it was paid")
-        self.assertEqual([place.read(one["id"])["state"] for one in (sent, promised, recorded)], ["confirmed", "quarantined", "failed"])
+        self.assertEqual([place.read(one["id"])["state"] for one in (older, sent, promised, recorded)], ["confirmed", "confirmed", "quarantined", "failed"])
+        self.assertEqual(place.value(f"SELECT sum(amount) FROM custody.posting WHERE withdrawal = '{older['id']}'"), older["amount"])
         self.assertEqual((place.balance(place.payee), place.wallet()[1]), (paid, 13))
         while place.call("GET", "/v1/ledger/status").json["confirmed_height"] < int(json.loads(promised["intent"])["valid_until"]):
             place.withdraw(1)
@@ -172,6 +180,7 @@ class Incident(unittest.TestCase):
         said = self.paste("ORIGIN=", page=rebuild, expected=1)
         self.assertIn(f"entries were signed, and the copy has {good}\n   to do: custody audit copy, without --check, takes", said)
         place.start_halted("trail")
+        self.not_signed_yet(lost)
 
         self.paste("pg_dump", "custody log fork")
         text = (place.dir / "incident/fork.document").read_text().strip()
@@ -187,6 +196,8 @@ class Incident(unittest.TestCase):
         done = self.custodyd("fork", "--order", str(lone))
         self.assertEqual((done.returncode != 0, "quorum" in done.stderr), (True, True), done)
         self.paste("custodyd fork")
+        done = self.custodyd("run")  # whose signer of role transfer is away
+        self.assertEqual((done.returncode, "of the log that ended cannot be ended" in done.stderr), (1, True), done)
         place.start_halted("trail")  # the signers do not have it yet
         place.kill("custodyd")
         self.crowd(text)
@@ -197,7 +208,7 @@ class Incident(unittest.TestCase):
         code, said = place.verify("trail", place.export_trail())
         self.assertEqual((code, "which the trust file does not name" in said), (2, True), said)
         self.paste("custody log trust")
-        self.check_open_ones(*opened)
+        self.check_open_ones(lost, *opened)
         old = place.call("GET", f"/v1/withdrawals/{before['id']}/evidence", person="auditor-1")
         self.assertEqual((old.status, old.json["code"]), (409, "log_ended"), old)
 
