@@ -8,6 +8,7 @@ daemons are gone when the test ends, also when it is killed (`watch` below).
 import base64
 import ctypes
 import datetime
+import fnmatch
 import hashlib
 import http.client
 import json
@@ -27,6 +28,7 @@ import unittest
 
 import openapi
 import places
+import tlog
 
 SOURCE = pathlib.Path(os.environ.get("STRONGROOM_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("STRONGROOM_BUILD_DIR", SOURCE / "build/dev-gcc"))
@@ -35,6 +37,21 @@ PROGRAMS = {"custodyd": "custodyd", "signerd": "signerd", "custody": "custody", 
 SIGNERS = ("audit", "validator", "transfer")
 DAEMONS = SIGNERS + ("custodyd",)
 EVERY_DAEMON = ("witness",) + SIGNERS + ("privacy", "custodyd")  # witness, privacy: where a test asks for it
+# What somebody asked for, and the entry that the receipt of the reply is for. A medium's entry is what is told in it.
+ENTRIES = [(re.compile(f"/v1/{path}"), act) for path, act in (
+    (r"withdrawals", "withdrawal.request"), (r"withdrawals/[^/]+/request", "withdrawal.request_sign"),
+    (r"withdrawals/[^/]+/(approve|reject|cancel|veto|settle)", r"withdrawal.\1"),
+    (r"keys", "key.admit"), (r"keys/[^/]+/commands", "key.command"), (r"keys/[^/]+/restores", "key.restore"),
+    (r"keys/[^/]+/attestations", "key.attest"), (r"freezes", "freeze.command"), (r"alarms/[^/]+/acknowledge", "alarm.acknowledge"),
+    (r"media", "medium.add"), (r"media/[^/]+/entries", "medium.(access|move|inspect|destroy)"),
+    (r"media/[^/]+/entries/[^/]+/(confirm|refuse)", r"medium.\1"), (r"ceremonies/refusals", "ceremony.refused"),
+    (r"compromises", "compromise.(report|drill)"), (r"policies", "policy.proposed"), (r"policies/veto", "policy.veto"),
+    (r"destinations", "destination.add"), (r"destinations/revoke", "destination.revoke"), (r"people/(suspend|resume)", r"person.\1"),
+    (r"audit/log-keys", "log.key"), (r"audit/copies", "trail.copied"), (r"audit/reviews", "review.signed"),
+    (r"subjects", "pii.record"), (r"subjects/[^/]+/(reveal|erase)", r"pii.\1"), (r"ledger/transactions", "ledger.(submit|issue)"))]
+# What stops something waits for no receipt, and what changed nothing has none.
+WITHOUT_RECEIPT = re.compile(r"/v1/(withdrawals/[^/]+/veto|keys.*|freezes|alarms/.*|compromises|policies.*|destinations/revoke|people/.*|"
+                             r"ledger/transactions)")
 ENDS = {"confirmed", "rejected", "expired", "cancelled", "failed", "quarantined"}
 DEADLINE_S = int(os.environ.get("STRONGROOM_DEADLINE_S", "180"))  # decides nothing but when a test that hangs is called failed
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -116,6 +133,7 @@ class Evaluation:
         self.watcher = subprocess.Popen([sys.executable, __file__, "watch", str(self.dir), str(os.getpid())],
                                         stdin=subprocess.DEVNULL, start_new_session=True)
         self.keys = {}
+        self.effects = []  # (path asked, by whom, the reply), for Case.assertReceiptsHold
         self.endings = {}
         self.kept = None
 
@@ -413,6 +431,8 @@ class Evaluation:
         finally:
             connection.close()
         API.check(method, path, reply)
+        if method == "POST" and reply.status < 300 and path != "/v1/policy/explain":
+            self.effects.append((path, None if token or "Authorization" in (headers or {}) else person, reply))
         return reply
 
     def call_when(self, status, *arguments, **named):
@@ -673,9 +693,68 @@ class Case(unittest.TestCase):
         status, said = self.place.verify(what, path)
         self.assertEqual(status, 0, said)
 
+    def assertDeclared(self, events):
+        """What docs/audit-events.md says and requires, and nothing beyond; the entries of each object count from 1 without a gap.
+        Answers the actions that are there."""
+        declared = declared_entries()
+        ordinals = {}
+        for event in events:
+            row = declared[event["act"]]
+            self.assertIn(event["outcome"], row["outcomes"], event)
+            self.assertIn(event.get("otype"), [None, *row["object"]], event)
+            for part in ("refs", "facts"):
+                for name in event.get(part, {}):
+                    self.assertTrue(any(fnmatch.fnmatchcase(name, word.rstrip("?")) for word in row[part]), f"{part}.{name} of {event}")
+                refused = event["outcome"] in ("deny", "error") and {"ok", "deny"} <= set(row["outcomes"])
+                required = set() if refused else {word for word in row[part] if word[-1] not in "?*"}
+                self.assertLessEqual(required, set(event.get(part, {})), event)
+                self.assertTrue(refused or not row["object"] or "oid" in event, event)
+            for name in ("actor", "corr", "outcome", "pn", "pr", "ts"):
+                self.assertTrue(event[name], event)
+            self.assertTrue(event.get("reason") or event["outcome"] in ("ok", "intent") or "count" in event.get("facts", {}) or
+                            event["act"] == "trail.refuse", event)
+            if "on" in event:
+                ordinals.setdefault((event["otype"], event["oid"]), []).append(int(event["on"]))
+        for subject, seen in ordinals.items():
+            self.assertEqual(seen, list(range(1, len(seen) + 1)), subject)
+        return {event["act"] for event in events}
+
+    def assertReceiptsHold(self):
+        """Whatever happened since: each reply of this run about an effect carried a receipt, which proves, in the trail of now, the entry
+        of what was asked for, in the name of who asked. Answers the events of the trail."""
+        place = self.place
+        trail = place.export_trail()
+        events = [self.event(row) for row in map(json.loads, trail.read_text().splitlines()) if "raw" in row]
+        (place.dir / "kept").mkdir(exist_ok=True)
+        kept = []
+        for path, person, reply in place.effects:
+            if "receipt" not in reply.json:
+                self.assertRegex(path, f"^{WITHOUT_RECEIPT.pattern}$", reply)
+                continue
+            kept.append(place.dir / f"kept/{len(kept)}")
+            kept[-1].write_bytes(base64.b64decode(reply.json["receipt"], validate=True))
+            event = events[tlog.parse_proof(kept[-1].read_text())[0]]
+            pattern, act = next(row for row in ENTRIES if row[0].fullmatch(path))
+            self.assertRegex(event["act"], f"^{pattern.sub(act, path)}$", f"{path}: {reply}")
+            self.assertIn(event["outcome"], ("ok", "intent"), f"{path}: {reply}")
+            self.assertIn(event["actor"], [person] if person else [event["actor"]], path)
+            if event.get("otype") in ("withdrawal", "medium", "subject", "alarm"):
+                self.assertIn(event["oid"], path + reply.bytes.decode(), f"{path}: the receipt is of another object")
+        self.assertTrue(kept, "there are receipts")
+        status, said = place.verify("trail", trail, *kept)
+        self.assertEqual(status, 0, said)
+        return events
+
     def assertHonestWorkGoesOn(self):
         withdrawal = self.place.withdraw()
         self.assertProven("evidence", self.place.export_evidence(withdrawal["id"]))
+
+
+class Trailed:
+    """For cases whose trail is whole at their end: what it says of all that they did."""
+
+    def test_zzz_the_trail_of_this_run(self):
+        self.assertDeclared(self.assertReceiptsHold())
 
 
 if __name__ == "__main__" and sys.argv[1:2] == ["watch"]:

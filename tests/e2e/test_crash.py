@@ -104,7 +104,7 @@ class Crash(strongroom.Case):
 
     def tearDown(self):
         self.revive()
-        self.assertProven("trail", self.place.export_trail())
+        self.assertReceiptsHold()  # of every answer before and after each death
         posted, reserved, _ = self.place.wallet()
         self.assertEqual(reserved, 0)
         self.assertEqual(posted, self.place.balance(self.place.hot))

@@ -15,7 +15,7 @@ COOLING_S = 12  # of the entry that comes to serve
 LONG_S = 3600  # of the one that does not while these tests run
 
 
-class Destinations(strongroom.Case):
+class Destinations(strongroom.Trailed, strongroom.Case):
     def document(self, name, address, **changes):
         return canonical({
             "account": address, "chain": self.place.chain, "environment": "demo", "group": "clients", "id": name,

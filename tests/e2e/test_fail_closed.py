@@ -6,7 +6,9 @@ The order counts (that of the names): a database that was failed over to stays t
 tests/integration/sequencer (deaths at each step, unknown outcomes, takeovers), test_crash.py (each daemon and the database, killed).
 """
 
+import concurrent.futures
 import contextlib
+import datetime
 import hashlib
 import os
 import pathlib
@@ -14,6 +16,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
 import strongroom
@@ -26,12 +29,14 @@ ROLLBACK = b"Q\x00\x00\x00\x0dROLLBACK\x00"
 
 
 class Proxy:
-    """Between the service and PostgreSQL. `commit` says what becomes of the COMMITs of the application's role."""
+    """Between the service and PostgreSQL. `commit` says what becomes of the COMMITs of the application's role, `delay_s` how slow the
+    server is."""
 
     def __init__(self, folder, upstream):
         self.upstream = f"{upstream}/.s.PGSQL.5432"
         self.commit = None
         self.met = 0
+        self.delay_s = {}  # of each reply to a role
         self.path = pathlib.Path(f"{folder}/.s.PGSQL.5432")
         self.listen()
 
@@ -55,10 +60,10 @@ class Proxy:
     def serve(self, client):
         with client, socket.socket(socket.AF_UNIX) as server, contextlib.suppress(OSError):
             server.connect(self.upstream)
-            cut = threading.Event()
-            replies = threading.Thread(target=self.replies, args=(client, server, cut), daemon=True)
+            cut, who = threading.Event(), []
+            replies = threading.Thread(target=self.replies, args=(client, server, cut, who), daemon=True)
             replies.start()
-            self.requests(client, server, cut)
+            self.requests(client, server, cut, who)
             replies.join()
 
     @staticmethod
@@ -67,12 +72,12 @@ class Proxy:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
-    def requests(self, client, server, cut):
-        start = None
+    def requests(self, client, server, cut, who):
+        """The first message says as whom it comes."""
         with contextlib.suppress(OSError):
             while data := client.recv(1 << 16):
-                start = start or data
-                if data == COMMIT and b"\0strongroom_app\0" in start and self.commit is not None:
+                who[:] = who or data.split(b"\0")
+                if data == COMMIT and b"strongroom_app" in who and self.commit is not None:
                     self.met += 1
                     if self.commit == "rolled back":
                         data = ROLLBACK
@@ -81,11 +86,12 @@ class Proxy:
                 server.sendall(data)
         self.end(client, server)
 
-    def replies(self, client, server, cut):
+    def replies(self, client, server, cut, who):
         with contextlib.suppress(OSError):
             while data := server.recv(1 << 16):
                 if cut.is_set():  # the server has done it, and the reply never arrives
                     break
+                time.sleep(max((self.delay_s.get(word, 0) for word in who), default=0))
                 client.sendall(data)
         self.end(client, server)
 
@@ -145,7 +151,7 @@ def path_says(path, text):
     return False
 
 
-class FailClosed(strongroom.Case):
+class FailClosed(strongroom.Trailed, strongroom.Case):
     asked = 0  # how many questions were put to the trail, each with a limit of its own
 
     @classmethod
@@ -209,7 +215,7 @@ class FailClosed(strongroom.Case):
         self.assertEqual(len(sent), len(set(sent)))
         self.assertIn(place.read(self.row["id"])["transaction_id"], sent)
         eventually(self.reads_told, "the trail has every read that was answered meanwhile")
-        self.assertProven("trail", place.export_trail())
+        self.assertReceiptsHold()  # also those from before the fault
 
     @contextlib.contextmanager
     def stopped(self, *processes):
@@ -293,6 +299,34 @@ class FailClosed(strongroom.Case):
         with self.stopped_cluster(self.primary):
             self.assertClosed("database", ("timed_out", "unavailable", "busy"), reads=False)
         self.assertHeals()
+
+    def test_database_slow(self):
+        """It answers everybody late, and whoever writes the trail later than anybody waits: what was asked for is not answered as done,
+        and is done once."""
+        place = self.place
+        self.proxy.delay_s = {b"strongroom_app": 0.05, b"strongroom_auditor": 0.05, b"strongroom_sequencer": 1.5}
+        try:
+            self.assertProblem(place.decide(self.row, "approver-2", document=self.document), 503, "not_ready", "trail")
+            eventually(lambda: place.propose(1).status == 503 and self.health() == (503, {"trail": "not_ready"}), "health says so")
+            self.assertEqual(place.call("GET", f"/v1/withdrawals/{self.row['id']}").status, 200)
+            self.assertEqual(place.call("GET", "/v1/audit/entries?limit=1", person="auditor-1").status, 200)
+        finally:
+            self.proxy.delay_s = {}
+        self.assertHeals()
+
+    def test_each_minute_it_says_that_it_is_there(self):
+        """Through all that was done to it so far, and no oftener: silence would show."""
+        place = self.place
+        start = self.event(self.entries("service.start")[-1])
+
+        def said():
+            time.sleep(0.5)  # between two looks
+            rows = place.psql("SELECT convert_from(raw, 'UTF8') FROM audit.leaf WHERE act = 'service.heartbeat'")
+            return sum(f'"pr":"{start["pr"]}"' in row for row, *_ in rows)
+
+        number = eventually(said, "a heartbeat of this process")
+        age = datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.fromisoformat(start["ts"].replace("Z", "+00:00"))
+        self.assertLessEqual(number, age.total_seconds() / 60)
 
     @unittest.skipIf(os.getuid() != 0, "needs a disk of its own: only root can mount one")
     def test_failed_over(self):

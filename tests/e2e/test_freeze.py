@@ -13,7 +13,7 @@ from strongroom import canonical, digest, eventually, time_text
 DAY_S = 24 * 3600
 
 
-class Freezes(strongroom.Case):
+class Freezes(strongroom.Trailed, strongroom.Case):
     """Two wallets with keys in one token, each holding two assets."""
 
     @classmethod

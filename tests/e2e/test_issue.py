@@ -12,7 +12,7 @@ ADMINS = ("admin-1", "admin-2", "admin-3")
 OTHERS = ("transfer", "policy", "validator_set", "upgrade", "forced_transfer", "issuer", "Issue")
 
 
-class Issues(strongroom.Case):
+class Issues(strongroom.Trailed, strongroom.Case):
     """The tests run in the order of their names: from the second one on there is a rule for issues."""
 
     @classmethod

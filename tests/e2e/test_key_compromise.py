@@ -13,7 +13,7 @@ from strongroom import canonical, digest
 STEPS = ["read", "judged", "asked", "prepared", "reported"]
 
 
-class Compromise(strongroom.Case):
+class Compromise(strongroom.Trailed, strongroom.Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

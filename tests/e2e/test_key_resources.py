@@ -17,7 +17,7 @@ from strongroom import canonical, digest, time_text, uuid7
 DAY_S = 24 * 3600
 
 
-class Keys(strongroom.Case):
+class Keys(strongroom.Trailed, strongroom.Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -12,7 +12,7 @@ from strongroom import time_text
 DAY_S = 24 * 3600
 
 
-class Media(strongroom.Case):
+class Media(strongroom.Trailed, strongroom.Case):
     def medium(self, serial):
         return next(row for row in self.place.call("GET", "/v1/media").json["media"] if row["serial"] == serial)
 

@@ -11,7 +11,7 @@ from strongroom import eventually
 SUSPENDED = {"transfer": "suspended", "audit": "suspended", "validator": "suspended"}
 
 
-class People(strongroom.Case):
+class People(strongroom.Trailed, strongroom.Case):
     # What is said
 
     def suspended(self):

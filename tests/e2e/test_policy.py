@@ -18,7 +18,7 @@ def demanding(rule, **fields):
     return {**rule, "demand": {**rule["demand"], **fields}}
 
 
-class Policies(strongroom.Case):
+class Policies(strongroom.Trailed, strongroom.Case):
     """The tests run in the order of their names: each goes on from the version that the one before left in force."""
 
     @classmethod

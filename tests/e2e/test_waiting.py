@@ -16,7 +16,7 @@ LONG_S = 3600  # does not pass while these tests run
 WINDOW_S = 86400  # longer than these tests take
 
 
-class Waiting(strongroom.Case):
+class Waiting(strongroom.Trailed, strongroom.Case):
     """One version of the policy with a rule for each band of amounts."""
 
     @classmethod
