@@ -22,9 +22,16 @@ BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 ALICE = {"name": "Alicia Zürnstein-Quoll", "email": "alicia.quoll@seeded.example", "address": "Seedgasse 41, 8004 Zürich",
          "note": "seeded-note-77341"}
 BORIS = {"name": "Boris Vexelmann-Tarn", "phone": "+41 79 555 41 41"}
+PLANTED = "Planted Seedlington"  # a name that the database has in clear: where it is not found, nothing is looked into
 SEEDS = [text.encode() for text in (*ALICE.values(), *BORIS.values())]
 NAMED = 64  # lost subjects that have an alarm of their own
 PAST = "2026-01-01T00:00:00.000000Z"
+
+
+def written(needle):
+    """As it is, in hex, in base64 wherever it begins in what is written, and each character that is none of ASCII as JSON has it."""
+    base64s = {base64.b64encode(needle[skip:skip + (len(needle) - skip) // 3 * 3]) for skip in range(3)}
+    return {needle, needle.hex().encode(), *base64s, *({json.dumps(needle.decode())[1:-1].encode()} if needle in SEEDS else ())}
 
 
 class Case(strongroom.Case):
@@ -72,7 +79,7 @@ class Case(strongroom.Case):
         return self.place.custody("key", "send", "--command", self.order(subject, *signers), check=check)
 
 
-class Subjects(Case):
+class Subjects(strongroom.Trailed, Case):
     # What lies around
 
     def home(self):
@@ -102,9 +109,15 @@ class Subjects(Case):
         return found
 
     def assertNowhere(self, needles):
-        for name, content in self.copies().items():
-            for needle in needles:
-                self.assertNotIn(needle, content, name)
+        """Neither as it is nor as a dump, a body or a log would write it."""
+        self.place.psql(f"DROP TABLE IF EXISTS public.planted; CREATE TABLE public.planted AS SELECT '{PLANTED}'::text AS name, '{PLANTED}'::bytea AS bytes")
+        found = self.copies()
+        for form, parts in ((PLANTED.encode(), ("/data/base/", "/data/pg_wal/", "/backup-", "dump")), (PLANTED.encode().hex().encode(), ("dump",))):
+            seen = [name for name, content in found.items() if form in content]
+            self.assertEqual([part for part in parts if not any(part in name for name in seen)], [], seen)
+        forms = [form for needle in needles for form in written(needle)]
+        for name, content in found.items():
+            self.assertEqual([form for form in forms if form in content], [], name)
 
     def slots(self):
         return (self.place.dir / "guards/privacy/subjects").read_bytes()
