@@ -68,6 +68,14 @@ class Trail(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("proven: 60000 entries", done.stdout)
 
+    def test_how_far_it_is_stands_beside_the_result(self):
+        """A line for each million lines that are behind it, whatever they say, on standard error."""
+        with open(self.make(2, 15), "rb") as file:
+            head = file.readline()
+        done = subprocess.run([PROGRAM, "trail", "--trust", self.trust, "-"], input=head + b"{}\n" * 2000000, capture_output=True, check=False)
+        self.assertEqual(done.stderr.decode(), "".join(f"custody-verify: {millions}000000 of 2 entries\n" for millions in (1, 2)))
+        self.assertEqual((done.returncode, b"million" in done.stdout, b" of 2 entries" in done.stdout), (1, False, False))
+
     def test_a_long_trail_in_little_memory(self):
         export = self.make(ENTRIES, 12)
         done = subprocess.run([PROGRAM, "trail", "--trust", self.trust, export], capture_output=True, text=True, check=False)
