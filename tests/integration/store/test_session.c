@@ -517,3 +517,45 @@ Test(session, every_role_can_do_what_it_needs_and_nothing_else)
                          attempt->role, attempt->sql);
     }
 }
+
+/* What is in a partition beside its rows, its name and its bounds. */
+#define SAME_OF(part)                                                                                                  \
+    "(SELECT array[(SELECT string_agg(a.attname || a.atttypid || a.attnotnull || a.attstorage::text, ' ' ORDER BY "    \
+    "a.attnum) FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0),"                                     \
+    " (SELECT string_agg(pg_get_constraintdef(k.oid), ' ' ORDER BY pg_get_constraintdef(k.oid)) FROM pg_constraint "   \
+    "AS "                                                                                                              \
+    "k WHERE k.conrelid = c.oid),"                                                                                     \
+    " (SELECT string_agg(replace(replace(pg_get_indexdef(i.indexrelid), c.relname, ''), n.relname, ''), ' ' ORDER BY " \
+    "i.indkey::text) FROM pg_index AS i JOIN pg_class AS n ON n.oid = i.indexrelid WHERE i.indrelid = c.oid),"         \
+    " (SELECT string_agg(g.tgname || ' ' || g.tgtype || ' ' || g.tgfoid || g.tgenabled::text, ' ' ORDER BY g.tgname) " \
+    "FROM pg_trigger AS g WHERE g.tgrelid = c.oid), c.relowner::text, c.relacl::text, c.reloptions::text]"             \
+    " FROM pg_class AS c WHERE c.oid = 'audit." part "'::regclass)"
+
+#define ROW(seq)                                                                                                       \
+    "INSERT INTO audit.leaf (seq, lh, raw, ts, actor, act, outcome) VALUES (" seq ", sha256(''), 'x', now(), 'rita', " \
+    "'login.ok', 'ok')"
+
+/* 2^20 entries are in one; those that the sequencer has made are guarded, searched and read as the first. */
+Test(session, a_partition_of_later_is_as_the_first)
+{
+    char sqlstate[6];
+    const struct attempt later[] = {
+        {"strongroom_sequencer",
+         "SELECT audit.leaf_partition_ensure(3145728 + 5), audit.leaf_partition_ensure(4194303)", ""},
+        {"strongroom_sequencer", "UPDATE audit.leaf_00000003 SET raw = ''", DENIED},
+        {"strongroom_sequencer", "DELETE FROM audit.leaf_00000003", DENIED},
+        {"strongroom_auditor", "SET TRANSACTION READ WRITE; DELETE FROM audit.leaf_00000003", DENIED},
+        {"postgres", "TRUNCATE audit.leaf_00000003", FROZEN},
+        {"postgres", ROW("3145728"), ""},
+        {"postgres", ROW("4194303"), ""},
+        {"postgres", ROW("4194304"), "23514"}, /* belongs to one that is not there */
+        {"postgres", "UPDATE audit.leaf SET raw = 'x' WHERE seq = 3145728", FROZEN},
+        {"postgres", "DELETE FROM audit.leaf_00000003", FROZEN},
+    };
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        cr_expect_str_eq(books_sqlstate(sqlstate, &books, later[i].role, later[i].sql), later[i].sqlstate,
+                         "%s: %s (%s)", later[i].role, later[i].sql, sqlstate);
+    }
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.leaf_00000003"), 2);
+    cr_expect_eq(books_number(&books, "SELECT (" SAME_OF("leaf_00000003") " = " SAME_OF("leaf_00000000") ")::int"), 1);
+}
