@@ -104,20 +104,8 @@ static enum status decode_rows(struct ledger_batch *out, const struct bytes *bat
     return STATUS_OK;
 }
 
-static enum status execute_rows(struct block *block, const struct stage *stage, const struct ledger_batch *batch,
-                                const MDB_val *known, struct fault *fault)
-{
-    struct bytes *receipts = NULL;
-    enum status status = known != NULL ? receipts_split(&receipts, batch->count, known, fault) : STATUS_OK;
-    if (status == STATUS_OK) {
-        status = execute_batch(&block->results, stage, block->header.height, batch, receipts, fault);
-    }
-    receipts_free(receipts, batch->count);
-    return status;
-}
-
 enum status block_execute(struct block *out, const struct stage *stage, const struct tip *tip,
-                          const struct ledger_proposal *proposal, const MDB_val *known, struct fault *fault)
+                          const struct ledger_proposal *proposal, struct fault *fault)
 {
     struct block block = {.header.height = tip->height + 1};
     struct ledger_batch batch = {0};
@@ -126,7 +114,7 @@ enum status block_execute(struct block *out, const struct stage *stage, const st
         status = view_before_clear(stage->view, fault);
     }
     if (status == STATUS_OK) {
-        status = execute_rows(&block, stage, &batch, known, fault);
+        status = execute_batch(&block.results, stage, block.header.height, &batch, fault);
     }
     if (status == STATUS_OK) {
         status = build_header(&block, stage->rules, tip, proposal, fault);

@@ -25,10 +25,10 @@ void block_free(struct block *block);
 
 /*
  * Executes a proposal and builds the header on top of `tip`, whose block must be certified. A batch that
- * does not decode makes an empty block: nothing that was ordered can be un-executable. `known` as in execute_batch.
+ * does not decode makes an empty block: nothing that was ordered can be un-executable.
  */
 MUST_CHECK enum status block_execute(struct block *out, const struct stage *stage, const struct tip *tip,
-                                     const struct ledger_proposal *proposal, const MDB_val *known, struct fault *fault);
+                                     const struct ledger_proposal *proposal, struct fault *fault);
 
 /* Writes header, batch and receipts. */
 MUST_CHECK enum status block_store(const struct view *view, const struct block *block,

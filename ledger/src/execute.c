@@ -37,7 +37,7 @@ static enum status check_signature(const struct ledger_batch_row *row, struct fa
 }
 
 static enum status check_sender(const struct transaction *transaction, const struct ledger_batch_row *row,
-                                bool signature_known, struct fault *fault)
+                                struct fault *fault)
 {
     struct account_id account;
     enum status status = account_id_from_key(&account, &row->key, fault);
@@ -50,11 +50,11 @@ static enum status check_sender(const struct transaction *transaction, const str
     if (row->transaction.signature_count != 1) {
         return fault_set(fault, STATUS_UNKNOWN_KEY, "signatures", "exactly one, by the sender");
     }
-    return signature_known ? STATUS_OK : check_signature(row, fault);
+    return check_signature(row, fault);
 }
 
 enum status execute_authenticate(struct transaction *out, const struct rules *rules, const struct ledger_batch_row *row,
-                                 bool signature_known, struct fault *fault)
+                                 struct fault *fault)
 {
     struct transaction transaction;
     const struct bytes *document = &row->transaction.document;
@@ -68,7 +68,7 @@ enum status execute_authenticate(struct transaction *out, const struct rules *ru
     if (!digest_equal(&transaction.chain, &rules->chain)) {
         return fault_set(fault, STATUS_MISMATCH, "chain", "a transaction of another ledger");
     }
-    status = check_sender(&transaction, row, signature_known, fault);
+    status = check_sender(&transaction, row, fault);
     if (status == STATUS_OK) {
         *out = transaction;
     }
@@ -76,7 +76,7 @@ enum status execute_authenticate(struct transaction *out, const struct rules *ru
 }
 
 enum status execute_authenticate_anchor(struct ledger_anchor *out, const struct rules *rules,
-                                        const struct ledger_batch_row *row, bool signature_known, struct fault *fault)
+                                        const struct ledger_batch_row *row, struct fault *fault)
 {
     struct ledger_anchor anchor = {.note = {0}};
     const struct bytes *document = &row->transaction.document;
@@ -88,7 +88,7 @@ enum status execute_authenticate_anchor(struct ledger_anchor *out, const struct 
         status = fault_set(fault, STATUS_MISMATCH, "chain", "an anchor on another ledger");
     } else if (row->transaction.signature_count != 0) {
         status = fault_set(fault, STATUS_UNKNOWN_KEY, "signatures", "none: the log's is in the note");
-    } else if (!signature_known) {
+    } else {
         status = ledger_anchor_verify(&anchor, &row->key, fault);
     }
     if (status != STATUS_OK) {
@@ -141,10 +141,10 @@ static enum status keep_anchor(struct run *run, const struct digest *id, const s
 }
 
 static enum status execute_anchor(struct run *run, const struct digest *id, const struct ledger_batch_row *row,
-                                  bool signature_known, struct fault *fault)
+                                  struct fault *fault)
 {
     struct ledger_anchor anchor = {.note = {0}};
-    run->code = execute_authenticate_anchor(&anchor, run->stage->rules, row, signature_known, NULL);
+    run->code = execute_authenticate_anchor(&anchor, run->stage->rules, row, NULL);
     if (machine_failed(run->code)) {
         return fault_set(fault, run->code, "anchor", "authenticating");
     }
@@ -224,9 +224,9 @@ static enum status apply_legs(struct run *run, struct fault *fault)
 }
 
 static enum status execute_transaction(struct run *run, const struct digest *id, const struct ledger_batch_row *row,
-                                       bool signature_known, struct fault *fault)
+                                       struct fault *fault)
 {
-    run->code = execute_authenticate(&run->transaction, run->stage->rules, row, signature_known, NULL);
+    run->code = execute_authenticate(&run->transaction, run->stage->rules, row, NULL);
     if (machine_failed(run->code)) {
         return fault_set(fault, run->code, "transaction", "authenticating");
     }
@@ -245,37 +245,20 @@ static enum status execute_transaction(struct run *run, const struct digest *id,
 
 /* Out: run->code is the verdict. */
 static enum status execute_row(struct run *run, const struct digest *id, const struct ledger_batch_row *row,
-                               enum status known_code, struct fault *fault)
+                               struct fault *fault)
 {
-    bool signature_known = known_code != STATUS_UNKNOWN_KEY && known_code != STATUS_SIGNATURE_INVALID;
     const struct bytes *document = &row->transaction.document;
-    return ledger_anchor_is(document->data, document->len) ? execute_anchor(run, id, row, signature_known, fault)
-                                                           : execute_transaction(run, id, row, signature_known, fault);
-}
-
-/* Without receipts of a certified block every signature is verified. */
-static enum status code_known(enum status *out, const struct bytes *known, size_t index, struct fault *fault)
-{
-    struct ledger_receipt receipt = {.code = STATUS_SIGNATURE_INVALID};
-    enum status status = STATUS_OK;
-    if (known != NULL) {
-        status = ledger_receipt_decode(&receipt, known[index].data, known[index].len, fault);
-    }
-    *out = receipt.code;
-    return status;
+    return ledger_anchor_is(document->data, document->len) ? execute_anchor(run, id, row, fault)
+                                                           : execute_transaction(run, id, row, fault);
 }
 
 static enum status execute_one(struct results *results, struct run *run, const struct ledger_batch_row *row,
-                               const struct bytes *known, struct fault *fault)
+                               struct fault *fault)
 {
     size_t index = run->place.index;
-    enum status known_code = STATUS_OK;
     const struct bytes *document = &row->transaction.document;
     transaction_id(&results->ids[index], document->data, document->len);
-    enum status status = code_known(&known_code, known, index, fault);
-    if (status == STATUS_OK) {
-        status = execute_row(run, &results->ids[index], row, known_code, fault);
-    }
+    enum status status = execute_row(run, &results->ids[index], row, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -289,7 +272,7 @@ static enum status execute_one(struct results *results, struct run *run, const s
 }
 
 enum status execute_batch(struct results *out, const struct stage *stage, uint64_t height,
-                          const struct ledger_batch *batch, const struct bytes *known, struct fault *fault)
+                          const struct ledger_batch *batch, struct fault *fault)
 {
     struct results results = {
         .count = batch->count,
@@ -302,7 +285,7 @@ enum status execute_batch(struct results *out, const struct stage *stage, uint64
     }
     for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
         struct run run = {.stage = stage, .place = {.height = height, .index = (uint32_t)i}};
-        status = execute_one(&results, &run, &batch->rows[i], known, fault);
+        status = execute_one(&results, &run, &batch->rows[i], fault);
     }
     if (status != STATUS_OK) {
         results_free(&results);

@@ -176,7 +176,7 @@ static enum status execute_in(struct block *block, struct view *view, const stru
                               const struct ledger_proposal *proposal, struct fault *fault)
 {
     const struct stage stage = {.view = view, .rules = &node->rules};
-    enum status status = block_execute(block, &stage, &node->tip, proposal, NULL, fault);
+    enum status status = block_execute(block, &stage, &node->tip, proposal, fault);
     return status == STATUS_OK ? block_store(view, block, proposal, fault) : status;
 }
 

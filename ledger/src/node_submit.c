@@ -84,8 +84,8 @@ static enum status candidate_read(struct candidate *out, const struct ledger_nod
 {
     const struct bytes *document = &row->transaction.document;
     out->anchors = ledger_anchor_is(document->data, document->len);
-    return out->anchors ? execute_authenticate_anchor(&out->anchor, &node->rules, row, false, fault)
-                        : execute_authenticate(&out->transaction, &node->rules, row, false, fault);
+    return out->anchors ? execute_authenticate_anchor(&out->anchor, &node->rules, row, fault)
+                        : execute_authenticate(&out->transaction, &node->rules, row, fault);
 }
 
 /* With the lock held. Takes the entry over on success only. */

@@ -1,6 +1,7 @@
 /*
  * Replay: at the start the node believes nothing it has stored. It executes every block again into tables that are
- * thrown away, compares headers, receipts and certificates byte by byte, and at the end the whole state.
+ * thrown away, signatures of transactions included (a certificate says that the validator was asked, and whoever has
+ * its socket can ask), compares headers, receipts and certificates byte by byte, and at the end the whole state.
  *
  * What it cannot see: a certificate exchanged for another valid one of the newest block.
  */
@@ -180,9 +181,8 @@ static enum status replay_block(struct replay *replay, struct fault *fault)
     if (status != STATUS_OK) {
         return status;
     }
-    const MDB_val *known = digest_is_zero(&certificate) ? NULL : &records.receipts;
     const struct stage stage = {.view = replay->shadow, .rules = &replay->node->rules};
-    status = block_execute(&block, &stage, &replay->tip, &proposal, known, &inner);
+    status = block_execute(&block, &stage, &replay->tip, &proposal, &inner);
     if (status != STATUS_OK) {
         return refuse(fault, height, status, "cannot be executed again", &inner);
     }

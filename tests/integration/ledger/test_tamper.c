@@ -364,3 +364,66 @@ Test(ledger_tamper, an_older_node_meets_the_guard)
     cr_expect_eq(node.confirmed_height, BLOCKS);
     world_remove(&other);
 }
+
+/*
+ * A validator signs the header that it is asked for, so whoever has its socket has a certificate for a block of his
+ * own. Here it is the newest block, whose payment is not signed by its sender any more: nothing else differs, since
+ * neither the id of a transaction nor its receipt has to do with its signature.
+ */
+static void spoil_signature(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    static const char before[] = "\"sig\":\"";
+    uint8_t *at = memmem(value->data, value->len, before, sizeof(before) - 1);
+    cr_assert_not_null(at);
+    at += sizeof(before) - 1;
+    *at = *at == 'A' ? 'B' : 'A';
+    row_write(file, key, value);
+}
+
+static struct bytes below; /* the row that the next one to be edited names */
+
+static void take(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    (void)file;
+    (void)key;
+    bytes_free(&below);
+    below = *value; /* transferred */
+    *value = (struct bytes){0};
+}
+
+static void name_batch(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    struct ledger_header header;
+    struct bytes changed = {0};
+    cr_assert_eq(ledger_header_decode(&header, value->data, value->len, NULL), STATUS_OK);
+    ledger_batch_digest(&header.batch, below.data, below.len);
+    cr_assert_eq(ledger_header_encode(&changed, &header, NULL), STATUS_OK);
+    row_write(file, key, &changed);
+    bytes_free(&changed);
+}
+
+static void certify(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    struct ledger_certificate certificate;
+    struct bytes signed_anew = {0};
+    cr_assert_eq(ledger_certificate_decode(&certificate, value->data, value->len, NULL), STATUS_OK);
+    test_key_sign(&certificate.signatures[0], world.validator, LEDGER_HEADER_KIND, below.data, below.len);
+    cr_assert_eq(ledger_certificate_encode(&signed_anew, &certificate, NULL), STATUS_OK);
+    row_write(file, key, &signed_anew);
+    bytes_free(&signed_anew);
+}
+
+Test(ledger_tamper, a_certified_block_with_a_payment_that_nobody_signed)
+{
+    struct fault fault = {0};
+    edit("ordering", "proposals", BLOCKS - 1, spoil_signature);
+    edit("node", "batches", BLOCKS - 1, spoil_signature);
+    edit("node", "batches", BLOCKS - 1, take);
+    edit("node", "headers", BLOCKS - 1, name_batch);
+    edit("node", "headers", BLOCKS - 1, take);
+    edit("node", "certificates", BLOCKS - 1, certify);
+    bytes_free(&below);
+    cr_expect_eq(world_open(&world, &fault), STATUS_CORRUPT, "%s", fault.detail);
+    cr_expect_str_eq(fault.where, "height 3");
+    cr_expect_not_null(strstr(fault.detail, "receipts_root"), "%s", fault.detail);
+}
