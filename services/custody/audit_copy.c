@@ -9,6 +9,7 @@
 
 #include "audit_copy.h"
 #include "audit_file.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "client.h"
 #include "commands.h"
@@ -26,6 +27,8 @@ struct copying {
     struct audit_log_terms keys;
     struct audit_witnesses witnesses;
     struct audit_checkpoint end; /* of a log that the quorum ended, at rest; size 0: it goes on */
+    uint64_t grown_to;           /* entries */
+    int64_t grown_us;            /* monotonic: since when it has so many */
 };
 
 /* Signals that end the program wait while it makes rounds; a round may be long, and can be broken off anywhere. */
@@ -160,7 +163,29 @@ static bool may_pass(enum status status)
            status_info(status)->retryable;
 }
 
-/* Until it is told to end, or something is wrong that no waiting makes right. */
+/*
+ * A service that runs makes entries, at least one a minute. Whoever owns it may answer as if it were away, or show the
+ * same checkpoint for ever, and raise no alarm: so somebody is told who does not ask it.
+ */
+static enum status judge_growth(struct copying *copying, struct fault *fault)
+{
+    uint64_t size = mirror_checkpoint(copying->mirror)->size;
+    int64_t now_us = clock_monotonic_us(clock_system());
+    int64_t still_us = copying->options->still_s * 1000000;
+    if (size > copying->grown_to || copying->grown_us == 0) {
+        copying->grown_to = size;
+        copying->grown_us = now_us;
+    }
+    return still_us == 0 || now_us - copying->grown_us < still_us
+               ? STATUS_OK
+               : fault_set(fault, STATUS_NOT_READY, "still",
+                           "the copy has had %" PRIu64 " entries for %" PRId64
+                           " s: the service is away, its trail stands still, or it keeps back what was signed since",
+                           size, (now_us - copying->grown_us) / 1000000);
+}
+
+/* Until it is told to end, or something is wrong that no waiting makes right, or that has been waited for long enough.
+ */
 static enum status rounds(struct copying *copying, struct fault *fault)
 {
     const struct timespec pause = {.tv_sec = (time_t)copying->options->every_s};
@@ -169,6 +194,7 @@ static enum status rounds(struct copying *copying, struct fault *fault)
     (void)sigaddset(&ends, SIGTERM);
     (void)sigaddset(&ends, SIGINT);
     (void)sigprocmask(SIG_BLOCK, &ends, NULL);
+    enum status grows = STATUS_OK;
     do {
         struct fault why = {0};
         enum status status = copy_round(copying, &why);
@@ -178,8 +204,12 @@ static enum status rounds(struct copying *copying, struct fault *fault)
         if (status != STATUS_OK) {
             help_print_failure("", status, &why);
         }
-    } while (sigtimedwait(&ends, NULL, &pause) < 0);
-    return STATUS_OK;
+        if (sigtimedwait(&ends, NULL, &pause) >= 0) {
+            return STATUS_OK;
+        }
+        grows = judge_growth(copying, fault);
+    } while (grows == STATUS_OK);
+    return grows;
 }
 
 /* At rest. */

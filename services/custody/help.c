@@ -183,6 +183,13 @@ static const struct {
      "try again; custody alarms names the witnesses that are down. If none is, the trust file has other witnesses than "
      "the service: get the present one",
      "custody audit copy"},
+    {STATUS_NOT_READY,
+     "look on the host of the service whether it goes on: what it says itself, and custody watch of it, is its own "
+     "word. "
+     "If it does, it keeps entries back: hold the newest checkpoint that a witness or another copy has against this "
+     "one "
+     "(custody audit copy --check --in), and tell the other auditors",
+     "custody audit copy", "still"},
     {STATUS_INVALID, checkpoint_kept, "custody audit copy", "in"},
     {STATUS_TOO_LARGE, checkpoint_kept, "custody audit copy", "in"},
     {STATUS_CORRUPT,

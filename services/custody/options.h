@@ -82,6 +82,7 @@ struct custody_options {
     char state[TEXT_SIZE];
     int64_t every_s;
     int64_t silence_s;
+    int64_t still_s;
     int64_t answer_within_s;
     int64_t call_timeout_s;
 

@@ -104,12 +104,13 @@
          "custody audit consistency 120 240 --out 120-240.json && custody-verify consistency --trust trust.json "      \
          "monday.checkpoint today.checkpoint 120-240.json"},                                                           \
     {                                                                                                                  \
-        {"audit", "copy"}, command_audit_copy, 0, 0, "--dir DIR [--every S | --check [--in CHECKPOINT]]",              \
+        {"audit", "copy"}, command_audit_copy, 0, 0, "--dir DIR [--every S [--still S] | --check [--in CHECKPOINT]]",  \
             "copy the trail into a folder, as the tiles of C2SP tlog-tiles, and tell the service that it is there, "   \
             "when every file that was there before is, too; with --every again and again, until the log contradicts "  \
-            "the copy; with --check, without a service, only look whether every file is there that was signed, with "  \
+            "the copy or shows nothing new for --still; with --check, without a service, only look whether every "     \
+            "file is there that was signed, with "                                                                     \
             "--in also whether the copy begins with what a checkpoint is of that somebody kept",                       \
-            SERVICE TRUST "dir every check in",                                                                        \
+            SERVICE TRUST "dir every still check in",                                                                  \
             "custody audit copy --dir /srv/trail-copy --every 60 --trust trust.json --token-file auditor-1.token"      \
     }
 

@@ -302,6 +302,51 @@ class Show(Lying):
             self.assertEqual(child.wait(timeout=100), 0)
         self.assertEqual(len(self.service.requests), 1)
 
+    def serve_copy(self, trail):
+        """What a copier asks for of a trail of fewer entries than a tile has."""
+        size = len(trail.leaves)
+        self.service.routes.update({
+            ("GET", "/audit/checkpoint"): (200, WORLD.log.note(size, world.root(trail.hashes))),
+            ("GET", f"/audit/tile/0/000.p/{size}"): (200, b"".join(trail.hashes)),
+            ("GET", f"/audit/tile/entries/000.p/{size}"): (200, b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in trail.leaves)),
+            ("POST", "/v1/audit/copies"): (200, {})})
+
+    def copying(self):
+        return ["audit", "copy", *self.base, "--dir", self.path("copy"), "--every", "1", "--still", "1"]
+
+    def test_a_copy_that_nothing_new_comes_for(self):
+        """Who owns the service keeps entries back, and is the one who would raise the alarm: the copier ends, which tells whoever runs it."""
+        trail = world.Trail()
+        trail.append({"act": "log.genesis", "ts": world.at(2)})
+        self.serve_copy(trail)
+        for what, routes in (("the same checkpoint for ever", {}), ("away, as it says", {("GET", "/audit/checkpoint"): (503, problem("not_ready"))})):
+            with self.subTest(what):
+                self.service.routes.update(routes)
+                told = self.refused(1, *self.copying())
+                self.assertIn("still: the copy has had 1 entries for ", told)
+                self.assertIn("   to do: look on the host of the service whether it goes on", told)
+
+    def test_a_copy_that_grows_goes_on(self):
+        trail = world.Trail()
+        started, rounds = queue.Queue(), []
+
+        def grow(_):
+            rounds.append(len(rounds))
+            if len(rounds) == 5:
+                started.get().send_signal(signal.SIGTERM)
+            trail.append({"act": "log.genesis" if not trail.leaves else "service.heartbeat", "ts": world.at(2)})
+            self.serve_copy(trail)
+            shown = self.service.routes[("GET", "/audit/checkpoint")]
+            self.service.routes[("GET", "/audit/checkpoint")] = grow
+            return shown
+
+        self.service.routes[("GET", "/audit/checkpoint")] = grow
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("STRONGROOM_")}
+        with subprocess.Popen([PROGRAM, *self.copying()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean) as child:
+            started.put(child)
+            self.assertEqual(child.wait(timeout=100), 0)
+        self.assertEqual(len(rounds), 5)
+
     def test_problem_documents(self):
         self.service.routes[SHOW] = (403, problem("forbidden", "role", "the token does not carry approver"))
         told = self.not_shown("role", "the token does not carry approver", "the credential does not carry the role")
