@@ -114,6 +114,9 @@ class Policies(strongroom.Trailed, strongroom.Case):
 
     def test_1_a_wallet_gets_a_new_key(self):
         place = self.place
+        of_then = place.proposed(3, wallet="hot-2")
+        place.approve(of_then, "approver-1", "approver-4")
+        place.wait(of_then["id"], "confirmed")
         self.demo("new-key", place.dir, "hot-new")
         born = json.loads((place.dir / "ceremony/hot-new.json").read_text())
         unrelated = place.proposed(100, wallet="hot-2")
@@ -129,7 +132,10 @@ class Policies(strongroom.Trailed, strongroom.Case):
         wallets["hot"] = {**wallets["hot"], "alg": born["alg"], "key": born["key"]}
         rows = [wallets[name] for name in sorted(wallets)]
         rule = {**first["rules"][0], "when": {**first["rules"][0]["when"], "wallets": sorted(wallets)}}
-        name, signed = self.next(wallets=rows, rules=[rule])
+        place.stranger("another-device")
+        other = {name: place.person("another-device")[name] for name in ("alg", "key")}
+        people = [{**row, "keys": [other]} if row["id"] == "approver-4" else row for row in first["people"]]
+        name, signed = self.next(wallets=rows, rules=[rule], people=people)
         draft = place.dir / "policy-2.json"
         draft.write_text(json.dumps(signed))
         said = place.custody("policy", "diff", "--in", str(draft)).stdout
@@ -140,6 +146,13 @@ class Policies(strongroom.Trailed, strongroom.Case):
         self.assertIn("    - demand ", place.custody("policy", "diff", "--in", str(denied)).stdout)
         self.assertIn("version 2 is in force at", place.custody("policy", "send", "--in", str(draft)).stdout)
         self.becomes(name, "in_force")
+
+        # What somebody signed with a key of before stays proven by that version; nothing else is signed with it.
+        self.assertEndsProven(of_then, 1)
+        self.assertIn("approver-4", place.verify("evidence", place.dir / f"evidence-{of_then['id']}.json")[1])
+        late = place.proposed(5, wallet="hot-2")
+        self.assertProblem(place.decide(late, "approver-4"), 403, "unknown_key", "key")
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{late['id']}/cancel").status, 200)
 
         # What is of the old key ends with the reason; what is not goes on under both versions.
         row = place.wait(stranded["id"], "rejected")
