@@ -1,5 +1,5 @@
 /*
- * Granting bearer tokens. The token and its entry in the trail are one transaction.
+ * Granting and revoking bearer tokens. The token and its entry in the trail are one transaction.
  */
 #include "grant.h"
 
@@ -69,15 +69,12 @@ static enum status make_token(char out[TOKEN_SIZE], struct fault *fault)
     return STATUS_OK;
 }
 
-static enum status grant_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status enqueue(struct store_tx *tx, const struct grant *grant, enum audit_action action,
+                           struct fault *fault)
 {
-    struct grant *grant = context;
     struct trail_ticket ticket;
-    struct audit_event event = {.action = AUDIT_TOKEN_GRANT, .outcome = AUDIT_OUTCOME_OK, .actor = grant->row.person};
-    enum status status = store_token_insert(tx, &grant->row, fault);
-    if (status == STATUS_OK) {
-        status = audit_event_ref_add(&event, "token", &grant->row.digest, fault);
-    }
+    struct audit_event event = {.action = action, .outcome = AUDIT_OUTCOME_OK, .actor = grant->row.person};
+    enum status status = audit_event_ref_add(&event, "token", &grant->row.digest, fault);
     if (status == STATUS_OK) {
         char roles[STORE_ROLES_SIZE];
         (void)snprintf(roles, sizeof(roles), "%s", grant->row.roles);
@@ -91,6 +88,25 @@ static enum status grant_in(struct store_tx *tx, void *context, struct fault *fa
     }
     audit_event_wipe(&event);
     return status;
+}
+
+static enum status grant_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct grant *grant = context;
+    enum status status = store_token_insert(tx, &grant->row, fault);
+    return status == STATUS_OK ? enqueue(tx, grant, AUDIT_TOKEN_GRANT, fault) : status;
+}
+
+/* The row says whose it is and what it could do. */
+static enum status revoke_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct grant *grant = context;
+    const struct digest digest = grant->row.digest;
+    enum status status = store_token_find(&grant->row, tx, &digest, clock_utc_us(clock_system()), fault);
+    if (status == STATUS_OK) {
+        status = store_token_revoke(tx, &digest, fault);
+    }
+    return status == STATUS_OK ? enqueue(tx, grant, AUDIT_TOKEN_REVOKE, fault) : status;
 }
 
 /*
@@ -114,13 +130,27 @@ enum status grant_check_person(const struct name *id, struct store *store, const
     return status == STATUS_OK && !found ? fault_set(fault, STATUS_INVALID, "person", "is not in the policy") : status;
 }
 
-static enum status open_and_grant(struct grant *grant, const struct custodyd_options *options, struct fault *fault)
+/* Whose it is must be known, and that we granted it. */
+static enum status grant_code(struct grant *grant, const struct custodyd_options *options, struct store *store,
+                              struct fault *fault)
+{
+    struct secret key = {0};
+    enum status status = grant_check_person(&grant->row.person, store, options->policy, fault);
+    status = status == STATUS_OK ? token_key_read(&key, options, fault) : status;
+    if (status == STATUS_OK) {
+        token_code(&grant->row.mac, &key, &grant->row);
+    }
+    secret_free(&key);
+    return status;
+}
+
+static enum status open_and_write(struct grant *grant, const struct custodyd_options *options, bool revoke,
+                                  struct fault *fault)
 {
     char conninfo[1200];
     struct store *store = NULL;
     struct store *reader = NULL;
     struct audit_key keys[TRAIL_KEYS_MAX];
-    struct secret key = {0};
     (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_app", options->database);
     struct store_config config = {.conninfo = conninfo,
                                   .role = "strongroom_app",
@@ -131,8 +161,8 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
     if (status == STATUS_OK) {
         status = store_open(&store, &config, fault);
     }
-    if (status == STATUS_OK) {
-        status = grant_check_person(&grant->row.person, store, options->policy, fault);
+    if (status == STATUS_OK && !revoke) {
+        status = grant_code(grant, options, store, fault);
     }
     if (status == STATUS_OK) {
         (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_auditor", options->database);
@@ -142,12 +172,9 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
     if (status == STATUS_OK) {
         status = service_trail_open(&grant->trail, options, clock_system(), reader, keys, fault);
     }
-    status = status == STATUS_OK ? token_key_read(&key, options, fault) : status;
     if (status == STATUS_OK) {
-        token_code(&grant->row.mac, &key, &grant->row);
-        status = store_transact(store, grant_in, grant, fault);
+        status = store_transact(store, revoke ? revoke_in : grant_in, grant, fault);
     }
-    secret_free(&key);
     trail_close(grant->trail);
     store_close(reader);
     store_close(store);
@@ -170,10 +197,23 @@ enum status grant_token(const struct custodyd_options *options, struct fault *fa
     }
     digest_sha256(&grant.row.digest, token, strlen(token));
     grant.row.expires_at_utc_us = clock_utc_us(clock_system()) + options->days * 86400 * 1000000;
-    status = open_and_grant(&grant, options, fault);
+    status = open_and_write(&grant, options, false, fault);
     if (status == STATUS_OK) {
         (void)printf("%s\n", token);
     }
     secret_wipe(token, sizeof(token));
+    return status;
+}
+
+enum status revoke_token(const struct custodyd_options *options, struct fault *fault)
+{
+    struct grant grant = {0};
+    if (digest_parse(&grant.row.digest, options->token) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "token", "must be the SHA-256 of the token, 64 hexadecimal digits");
+    }
+    enum status status = open_and_write(&grant, options, true, fault);
+    if (status == STATUS_OK) {
+        (void)printf("a token of %s is revoked: %s\n", grant.row.person.text, grant.row.roles);
+    }
     return status;
 }

@@ -1,7 +1,7 @@
 /*
- * custodyd: the custody service. `run` serves until SIGTERM or SIGINT; `token` grants a bearer token; `rebuild` fills
- * an empty trail from a copy; `prune` lets old entries leave the database when an archive has them; `fork` lets a log
- * begin after one that ended in an incident.
+ * custodyd: the custody service. `run` serves until SIGTERM or SIGINT; `token` grants a bearer token, `revoke` ends
+ * one; `rebuild` fills an empty trail from a copy; `prune` lets old entries leave the database when an archive has
+ * them; `fork` lets a log begin after one that ended in an incident.
  */
 #include <errno.h>
 #include <signal.h>
@@ -150,6 +150,12 @@ static enum status grant(const struct custodyd_options *options, const sigset_t 
     return grant_token(options, fault);
 }
 
+static enum status end_token(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault)
+{
+    (void)signals;
+    return revoke_token(options, fault);
+}
+
 /* May be ended by a signal at any time: what is not whole is not there. */
 static enum status rebuild(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault)
 {
@@ -203,6 +209,10 @@ static const struct program_command {
      {"custodyd token", "grant a person a bearer token and print it", "", CUSTODYD_TOKEN},
      "cannot grant the token",
      grant},
+    {"revoke",
+     {"custodyd revoke", "end a bearer token that is lost or no longer needed", "", CUSTODYD_REVOKE},
+     "cannot revoke the token",
+     end_token},
     {"rebuild",
      {"custodyd rebuild", "fill the empty tables of a lost trail from a copy", "", CUSTODYD_REBUILD},
      "cannot rebuild the trail",
@@ -239,8 +249,9 @@ static int usage(const char *word)
         return option_answered("custodyd");
     }
     if (strcmp(word, "--help") != 0) {
-        (void)fprintf(stderr,
-                      "custodyd: the first argument must be run, token, rebuild, prune or fork; custodyd --help\n");
+        (void)fprintf(
+            stderr,
+            "custodyd: the first argument must be run, token, revoke, rebuild, prune or fork; custodyd --help\n");
         return EXIT_USAGE;
     }
     (void)printf("usage: custodyd COMMAND [options]   (custodyd COMMAND --help lists its options)\n\n");

@@ -9,6 +9,7 @@
 #define REBUILD CUSTODYD_REBUILD
 #define PRUNE CUSTODYD_PRUNE
 #define FORK CUSTODYD_FORK
+#define REVOKE CUSTODYD_REVOKE
 #define ROW(commands, name, type, unit, min, max, initial, text, member)                                               \
     {                                                                                                                  \
         name, type, unit, min, max, initial, text, offsetof(struct custodyd_options, member),                          \
@@ -58,7 +59,7 @@ static const struct option_row rows[] = {
     ROW(ALL, "origin", OPTION_TEXT, "", 0, 0, NULL, "origin line of the audit trail", origin),
     ROW(ALL, "log-key", OPTION_LIST, "", 0, 0, NULL,
         "vkey of the audit trail; again for the key that follows it, before the quorum's order is handed in", log_keys),
-    ROW(RUN | TOKEN | PRUNE, "pending-key", OPTION_PATH, "", 0, 0, NULL,
+    ROW(RUN | TOKEN | REVOKE | PRUNE, "pending-key", OPTION_PATH, "", 0, 0, NULL,
         "file of 64 hexadecimal digits, mode 0600: shows that an event in the database comes from the service; the "
         "same for every custodyd of a database",
         pending_key),
@@ -116,6 +117,8 @@ static const struct option_row rows[] = {
     ROW(TOKEN, "roles", OPTION_TEXT, "", 0, 0, NULL,
         "requester, approver, auditor, operator, custodian, automated; separated by commas", roles),
     ROW(TOKEN, "days", OPTION_INTEGER, "d", 1, 3650, "365", "valid so long", days),
+    ROW(REVOKE, "token", OPTION_TEXT, "", 0, 0, NULL,
+        "SHA-256 of the token that opens nothing from now on, as its entry token.grant names it", token),
     ROW(ALL, "verbose", OPTION_FLAG, "", 0, 0, "no", "log details too", verbose),
 };
 

@@ -16,6 +16,7 @@ enum custodyd_command {
     CUSTODYD_REBUILD = 4,
     CUSTODYD_PRUNE = 8,
     CUSTODYD_FORK = 16,
+    CUSTODYD_REVOKE = 32,
 };
 
 struct custodyd_options {
@@ -68,6 +69,7 @@ struct custodyd_options {
     int64_t retention_days;
     char person[64];
     char roles[128];
+    char token[65];
     int64_t days;
     bool verbose;
 };

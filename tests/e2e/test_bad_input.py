@@ -6,9 +6,11 @@ the trail as a denial.
 """
 
 import base64
+import hashlib
 import http.client
 import json
 import os
+import subprocess
 import unittest
 
 import strongroom
@@ -256,10 +258,32 @@ class BadInput(strongroom.Case):
         self.assertEqual(place.call("GET", "/v1/withdrawals", token=expired).status, 200)
         place.psql(f"UPDATE custody.token SET expires_at = now() - interval '1 second' WHERE digest = '\\x{hash_}'")
         self.assertProblem(place.call("GET", "/v1/withdrawals", token=expired), 401, "unauthenticated", "token")
-        revoked = place.grant("operator-1", "operator,requester")
-        hash_ = place.value(f"SELECT encode(sha256('{revoked}'), 'hex')")
-        place.psql(f"UPDATE custody.token SET revoked_at = now() WHERE digest = '\\x{hash_}'")
-        self.assertProblem(place.propose(token=revoked), 401, "unauthenticated", "token")
+        self.revoke_one()
+
+    def revoke_one(self):
+        """One token of a person ends, as the trail says; the others of that person, and what it had asked for, stay."""
+        place = self.place
+        lost = place.grant("operator-1", "operator,requester")
+        hash_ = hashlib.sha256(lost.encode()).hexdigest()
+        self.assertEqual(place.call("GET", "/v1/withdrawals", token=lost).status, 200)
+
+        def revoke(word):
+            return subprocess.run([str(place.dir / "bin/custodyd"), "revoke", "--config", str(place.dir / "etc/custodyd.conf"), "--token", word],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, env=place.environment, check=False)
+
+        for word, code, told in ((lost, 78, "token: must be the SHA-256 of the token"), ("0" * 64, 78, "token: the token is unknown, revoked or expired"),
+                                 (hash_, 0, "a token of operator-1 is revoked: operator requester\n"), (hash_, 78, "is unknown, revoked or expired")):
+            done = revoke(word)
+            self.assertEqual((done.returncode, told in done.stdout + done.stderr), (code, True), done)
+        self.assertProblem(place.propose(token=lost), 401, "unauthenticated", "token")
+        self.assertEqual(place.call("GET", "/v1/withdrawals").status, 200)
+
+        def told():
+            rows = [(self.event(entry), entry["act"]) for act in ("token.grant", "token.revoke") for entry in self.entries(act, actor="operator-1")]
+            return [(act, event["outcome"], event["facts"]["roles"]) for event, act in rows if event["refs"]["token"] == hash_]
+
+        strongroom.eventually(lambda: told() == [("token.grant", "ok", "operator,requester"), ("token.revoke", "ok", "operator,requester")],
+                              "both stand in the trail, and nothing of what was refused")
 
     def test_roles(self):
         place = self.place

@@ -136,6 +136,7 @@
     X(TRAIL_REFUSE, "trail.refuse", PROCESSING, "", "error", "pending", "",                                            \
       "Bytes stood in audit.pending that are no event of the service, or one whose number was settled.")               \
     X(TOKEN_GRANT, "token.grant", POLICY, "", "ok", "token", "roles", "A bearer token was granted to the actor.")      \
+    X(TOKEN_REVOKE, "token.revoke", POLICY, "", "ok", "token", "roles", "A bearer token of the actor was revoked.")    \
     X(KEY_ADMIT, "key.admit", KEYS, "key", "intent ok deny error", "backup? ceremony command key restore?",            \
       AUDIT_FACTS_ORDERED, "A key was admitted by its papers.")                                                        \
     X(LOG_KEY, "log.key", KEYS, "key", "ok deny error", "command", "audit by? reason size transfer",                   \

@@ -116,7 +116,7 @@ class Usage(Case):
                 ("SIGNERD", 64, ["run", *role, "--sessions=99"], "signerd run: --sessions: an integer from 1 to 63, not 99; signerd run --help"),
                 ("SIGNERD", 64, ["run", *role, "now"], "signerd run: now: options only; signerd run --help"),
                 ("SIGNERD", 64, ["run", "--role=notary", *role[1:]], "signerd: --role: transfer, audit or validator; signerd --help"),
-                ("CUSTODYD", 64, [], "custodyd: the first argument must be run, token, rebuild, prune or fork; custodyd --help"),
+                ("CUSTODYD", 64, [], "custodyd: the first argument must be run, token, revoke, rebuild, prune or fork; custodyd --help"),
                 ("CUSTODYD", 64, ["run", "--port=1"], "custodyd run: --port: there is no such option; custodyd run --help"),
                 ("CUSTODYD", 64, ["token", "--days=0"], "custodyd token: --days: an integer from 1 to 3650 d, not 0; custodyd token --help"),
                 ("CUSTODYD", 64, ["token", "--listen=x"], "custodyd token: --listen: this command does not take it; custodyd token --help"),
