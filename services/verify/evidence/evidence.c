@@ -231,11 +231,12 @@ static void choose_moment(struct proof *proof)
             i++;
         }
         bool between = at >= asked[0] && at <= proof->signed_utc_us && at <= proof->confirmed_utc_us;
-        if (between && holds_at(proof, at, asked[i])) {
+        bool perhaps = (between || !proof->in_doubt) && holds_at(proof, at, asked[count - 1] + AHEAD_MAX_US);
+        if (perhaps && between && holds_at(proof, at, asked[i])) {
             proof->waited_for_hours = true;
             return;
         }
-        proof->in_doubt = proof->in_doubt || holds_at(proof, at, asked[count - 1] + AHEAD_MAX_US);
+        proof->in_doubt = proof->in_doubt || perhaps;
     }
     (void)holds_at(proof, asked[0], asked[0]);
 }
@@ -283,7 +284,7 @@ static bool check_moment(struct proof *proof)
     return good;
 }
 
-static bool check_rules_of(struct proof *proof, const struct verify_policy *policy)
+static bool check_rules(struct proof *proof, const struct verify_policy *policy)
 {
     struct rules_finding finding;
     long long version = policy->version;
@@ -306,13 +307,6 @@ static bool check_rules_of(struct proof *proof, const struct verify_policy *poli
     return true;
 }
 
-/* By the version under which it was proposed, and by the one in force. */
-static bool check_rules(struct proof *proof)
-{
-    return check_rules_of(proof, proof->proposed) &&
-           (proof->proposed == proof->in_force || check_rules_of(proof, proof->in_force));
-}
-
 /* The trail comes before the documents: it says when they had to be valid. */
 static bool check_all(struct proof *proof)
 {
@@ -324,7 +318,8 @@ static bool check_all(struct proof *proof)
     good = check_transaction(proof) && good;
     good = check_block(proof) && check_sweep(proof) && good;
     good = good && check_moment(proof);
-    return good && check_rules(proof) && /* judged in any case, so that the report names all that is wrong */
+    return good && check_rules(proof, proof->proposed) && /* judged in any case: the report names all that is wrong */
+           (proof->proposed == proof->in_force || check_rules(proof, proof->in_force)) &&
            prove(&proof->report, proof->asked_for, "entry withdrawal.signing",
                  "names other documents than those of the bundle");
 }
@@ -347,9 +342,10 @@ static void print_proven(const struct proof *proof)
         (void)printf(", swept by order of the governance quorum from a key that is %s",
                      proof->judged.compromised ? "compromised: no delay and no limit was asked" : "retained");
     }
-    (void)printf(", confirmed at height %llu, %llu entries under the checkpoint of size %llu\n",
-                 (unsigned long long)proof->height, (unsigned long long)proof->entry_count,
-                 (unsigned long long)proof->checkpoint.size);
+    (void)printf(
+        ", confirmed at height %llu, %llu entries up to withdrawal.confirmed under the checkpoint of size %llu\n",
+        (unsigned long long)proof->height, (unsigned long long)proof->entry_count,
+        (unsigned long long)proof->checkpoint.size);
 }
 
 /* Only of what was proven. */

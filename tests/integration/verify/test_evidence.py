@@ -85,7 +85,7 @@ class Genuine(Case):
     def test_what_is_proven_is_told(self):
         told = self.assert_proven(WORLD.bundle())
         for word in ("2501 base units", "wallet hot", WORLD.keys["payee"].address(), "asked by operator-1",
-                     "approved by approver-1 approver-2", "height 7", "8 entries", "size 17"):
+                     "approved by approver-1 approver-2", "height 7", "8 entries up to withdrawal.confirmed under the checkpoint of size 17"):
             self.assertIn(word, told)
 
     def test_explained(self):
@@ -612,6 +612,11 @@ class Owned(Case):
             self.assertIn("not looked at: the clock of the hours: withdrawal.signing was made outside of them, they came at 2026-01-02T04:00:00.000000Z", done.stdout)
             self.assertIn("  all of it judged at 2026-01-02T04:00:00.000000Z, when the hours had come\n", done.stdout)
             self.assertNotIn("clock of the hours", self.judge(WORLD.bundle()).stdout)
+        with self.subTest("the hours had just ended, and came again the next day"):
+            ended, other = self.under(when={"hours": [{"days": week, "from": "02:00", "until": "03:00"}]})
+            for signed, status in ((24 * 3600 - 600, 0), (22 * 3600, 2)):
+                bundle = WORLD.bundle(policies=ended, events=self.signed_at(signed), header=edit(time=at(signed + 5)), **expiry)
+                self.expect(bundle, other, status, "policy: version 1: no rule allows it")
         with self.subTest("and the delay is still that up to the entry"):
             policies, trust = self.under(when={"hours": [{"days": week, "from": "04:00", "until": "05:00"}]}, demand={"delay_s": 300})
             for announced, status in ((25 - 300, 0), (25 - 299, 2), (25 - 239, 1)):
