@@ -227,6 +227,7 @@ void trust_witnessed(const struct trust *trust, struct report *report, const cha
                      const struct checkpoint *checkpoint)
 {
     size_t found = 0;
+    trust_ended(trust, report, part, checkpoint);
     for (size_t i = 0; i < trust->witness_count; i++) {
         uint64_t time_s = 0;
         enum signed_by by = checkpoint_signed_by(&time_s, checkpoint, &trust->witnesses[i]);

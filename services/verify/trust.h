@@ -45,13 +45,13 @@ const struct trust *trust_log(const struct trust *first, struct span origin);
 /* False when the log follows another, and its first entry does not name the order by which that one ended. */
 bool trust_begins(const struct trust *trust, const struct event *first);
 
-/* A finding, which begins with `part`, when the quorum ended the log before this checkpoint: incomplete, with all that
- * is under it, since it does not show the root of the order; or at it, with another root: tampered. */
+/*
+ * A finding, which begins with `part`, when the quorum ended the log before this checkpoint: incomplete, with all that
+ * is under it, since it does not show the root of the order; or at it, with another root: tampered. The second one also
+ * when too few different witnesses of the trust file cosigned it, incomplete, or the signature of one is bad, tampered.
+ */
 void trust_ended(const struct trust *trust, struct report *report, const char *part,
                  const struct checkpoint *checkpoint);
-
-/* A finding, which begins with `part`, when too few different witnesses of the trust file cosigned the checkpoint that
- * the log has signed: incomplete; or when the signature of one is bad: tampered. */
 void trust_witnessed(const struct trust *trust, struct report *report, const char *part,
                      const struct checkpoint *checkpoint);
 

@@ -188,7 +188,6 @@ bool check_story(struct proof *proof)
         return false;
     }
     trust_witnessed(proof->trust, &proof->report, "checkpoint", &proof->checkpoint);
-    trust_ended(proof->trust, &proof->report, "checkpoint", &proof->checkpoint);
     name_documents(proof);
     proof->announced_utc_us = INT64_MAX;
     proof->signed_utc_us = INT64_MAX;

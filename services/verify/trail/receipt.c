@@ -157,18 +157,16 @@ static void check_entry(struct report *report, const struct receipt *receipt, co
 }
 
 /* The receipt alone, whatever an export says of it. */
-static enum verdict judge_receipt(const struct trust *trust, const struct verify_request *request,
-                                  const struct receipt *receipt)
+static enum verdict judge_receipt(const struct verify_request *request, const struct receipt *receipt)
 {
     struct report report = {0};
-    struct trust asked = *trust;
-    asked.quorum = request->rest_count > 1 ? 0 : trust->quorum; /* an export has cosignatures of its own */
+    struct trust asked = *receipt->trust;
+    asked.quorum = request->rest_count > 1 ? 0 : asked.quorum; /* an export has cosignatures of its own */
     if (!receipt->proves) {
         (void)fprintf(stderr, "custody-verify: %s is a checkpoint, not a receipt\n", receipt->path);
         return VERDICT_INCOMPLETE;
     }
     trust_witnessed(&asked, &report, receipt->path, &receipt->checkpoint);
-    trust_ended(receipt->trust, &report, receipt->path, &receipt->checkpoint);
     if (request->entry[0] != '\0') {
         check_entry(&report, receipt, request->entry);
     }
@@ -186,7 +184,7 @@ enum verdict verify_receipt(const struct trust *trust, const struct verify_reque
     struct receipt receipt = {0};
     enum verdict verdict = receipts_read(&receipt, trust, request->rest, 1);
     if (verdict == VERDICT_PROVEN) {
-        verdict = judge_receipt(trust, request, &receipt);
+        verdict = judge_receipt(request, &receipt);
     }
     if (verdict == VERDICT_PROVEN && request->rest_count > 1) {
         struct export_file file;
@@ -235,15 +233,13 @@ static void check_consistency(struct report *report, const struct receipt *old, 
     }
 }
 
-static enum verdict judge_consistency(const struct trust *trust, struct export_file *file,
-                                      const struct receipt heads[2])
+static enum verdict judge_consistency(struct export_file *file, const struct receipt heads[2])
 {
     struct report report = {0};
     const struct receipt *old = &heads[0];
     const struct receipt *new = &heads[1];
-    trust_witnessed(trust, &report, new->path, &new->checkpoint);
     trust_ended(old->trust, &report, old->path, &old->checkpoint);
-    trust_ended(new->trust, &report, new->path, &new->checkpoint);
+    trust_witnessed(new->trust, &report, new->path, &new->checkpoint);
     check_consistency(&report, old, new, file);
     if (report_clean(&report)) {
         (void)printf("proven: the first %llu entries of the %llu of %s are those of %s\n",
@@ -261,8 +257,7 @@ enum verdict verify_consistency(const struct trust *trust, const struct verify_r
     enum verdict verdict = receipts_read(heads, trust, request->rest, 2);
     if (verdict == VERDICT_PROVEN) {
         export_open(&file, request->rest[2]);
-        verdict =
-            export_begins(&file) ? trail_judge(trust, &file, false, heads, 2) : judge_consistency(trust, &file, heads);
+        verdict = export_begins(&file) ? trail_judge(trust, &file, false, heads, 2) : judge_consistency(&file, heads);
         export_close(&file);
     }
     receipts_free(heads, 2);

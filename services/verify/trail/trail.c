@@ -451,7 +451,6 @@ static void read_export(struct check *check)
         report_incomplete(&check->report, "the export ends before its checkpoint, or is cut in a line: export again");
     }
     if (check->judged) {
-        trust_ended(check->trust, &check->report, file->path, &check->checkpoint);
         extract_conclude(&check->extract, &check->report, &check->checkpoint.root, check->first);
     }
     if (check->ended && !check->filtered) {
