@@ -18,7 +18,8 @@
 #define POLL_MS 10
 #define PAUSE_US 20000 /* between the begins of two rounds */
 #define REQUEST_MAX_MS 5000
-#define REFRESH_PARTS 4 /* of the greatest age */
+#define REFRESH_PARTS 4       /* of the greatest age */
+#define COSIGNED_WAIT_MS 1000 /* of a step: then another withdrawal has the worker */
 
 /* A checkpoint on its way to the quorum. */
 struct round {
@@ -481,6 +482,7 @@ enum status witnesses_prove(struct bytes *out, const struct service *service, ui
     if (!waits_for_witnesses(service, tier)) {
         return trail_prove(out, service->trail, seq, timeout_ms, fault);
     }
+    timeout_ms = timeout_ms < COSIGNED_WAIT_MS ? timeout_ms : COSIGNED_WAIT_MS;
     enum status status = wait_for(&checkpoint, service->witnesses, seq, timeout_ms, fault);
     if (status == STATUS_OK) {
         status = trail_prove_under(out, service->trail, seq, &checkpoint, fault);

@@ -45,7 +45,7 @@ MUST_CHECK enum status witnesses_prove_shown(struct bytes *out, const struct ser
 
 /*
  * As trail_prove, for the signer of a wallet of this tier: where the tier waits for witnesses, under a checkpoint that
- * the quorum has cosigned.
+ * the quorum has cosigned; for that one it waits no longer than a second.
  */
 MUST_CHECK enum status witnesses_prove(struct bytes *out, const struct service *service, uint64_t seq,
                                        enum wallet_tier tier, struct fault *fault);

@@ -15,8 +15,8 @@
 #include "trail_owed.h"
 #include "witnesses.h"
 
-/* Longer than a step takes (signer 5 s, trail 10 s, ledger 2 s). What a worker hangs on waits so long. */
-#define LEASE_MS 30000
+/* A step takes no longer, beside its waits for trail and signer: ledger 2 s, database. */
+#define STEP_MAX_MS 30000
 #define IDLE_MS 200
 #define EXPIRE_EVERY_US 1000000
 #define RELEASE_EVERY_US 1000000
@@ -46,14 +46,25 @@ struct worker_pool {
 };
 
 struct claim {
+    int64_t lease_ms;
     struct store_outbox_item item;
     size_t count;
 };
 
+/*
+ * Longer than a step takes: who loses its claim while at work cannot say what the item waits for. It waits for one
+ * proof, and for the signer at most three times (it was announced, its limits, its end). What a worker hangs on waits
+ * so long.
+ */
+static int64_t lease_ms(const struct service *service)
+{
+    return STEP_MAX_MS + service->options.trail_timeout_ms + 3 * service->options.signer_timeout_ms;
+}
+
 static enum status claim_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct claim *claim = context;
-    return store_outbox_claim(tx, &claim->item, &claim->count, 1, LEASE_MS, fault);
+    return store_outbox_claim(tx, &claim->item, &claim->count, 1, claim->lease_ms, fault);
 }
 
 struct postponement {
@@ -102,7 +113,7 @@ static void put_off(struct worker_pool *pool, const struct store_outbox_item *it
 /* Answers whether there was anything to do. */
 static bool work_once(struct worker_pool *pool)
 {
-    struct claim claim = {0};
+    struct claim claim = {.lease_ms = lease_ms(pool->service)};
     struct fault fault = {0};
     if (witnesses_check(pool->service, &fault) != STATUS_OK) {
         return false; /* it stays until they are back */
