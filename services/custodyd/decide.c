@@ -378,13 +378,12 @@ static enum status read_history(struct deciding *deciding, struct fault *fault)
     return status == STATUS_OK ? history_await(&deciding->history, service, &deciding->id, fault) : status;
 }
 
-/* Its row is not to be believed: whoever would end it is told that people must look. */
-static enum status meet_promise(const struct deciding *deciding, struct fault *fault)
+enum status withdrawal_meet_promise(struct service *service, struct store *store, const struct uuid *id,
+                                    struct fault *fault)
 {
     enum withdrawal_state state = WITHDRAWAL_QUARANTINED;
     fault_clear(fault);
-    enum status status =
-        withdrawal_quarantine(&state, deciding->service, deciding->service->store, &deciding->id, fault);
+    enum status status = withdrawal_quarantine(&state, service, store, id, fault);
     return status == STATUS_OK
                ? fault_set(fault, STATUS_CONFLICT, "withdrawal",
                            "too late: the signer promised it, and it may have been signed; it is %s now",
@@ -406,7 +405,9 @@ static enum status decide(struct service *service, const struct http_request *re
     }
     if (status == STATUS_OK) {
         status = store_transact(service->store, work, &deciding, fault);
-        status = status == STATUS_CONFLICT && deciding.promised ? meet_promise(&deciding, fault) : status;
+        status = status == STATUS_CONFLICT && deciding.promised
+                     ? withdrawal_meet_promise(service, service->store, &deciding.id, fault)
+                     : status;
     }
     if (status == STATUS_OK) {
         status = reply_decision(&deciding, reply, fault);

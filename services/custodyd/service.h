@@ -4,6 +4,8 @@
 #ifndef STRONGROOM_CUSTODYD_SERVICE_H
 #define STRONGROOM_CUSTODYD_SERVICE_H
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "base/secret.h"
 #include "ledger/node.h"
@@ -27,7 +29,7 @@ struct witnesses;
 #define SERVICE_TENANT "main"
 #define SERVICE_ACTOR "custodyd" /* who acts when no person does */
 
-/* What the REST interface serves and the generator builds on. Unchanged while the service runs. */
+/* What the REST interface serves and the generator builds on. Unchanged while the service runs, but for `ends`. */
 struct service {
     const struct clock *clock;
     struct custodyd_options options;
@@ -62,6 +64,7 @@ struct service {
     struct rarely *expiries_told; /* of withdrawals that could not be ended, each, or why none could, once in an hour */
     struct rarely *limits_told;   /* of people who wanted to see too much, each once in an hour */
     struct rarely *tokens_told;   /* of tokens that the service did not grant, each sort once in a minute */
+    atomic_uint_fast64_t ends;    /* the newest that the transfer signer told since the start (step_signature.h) */
 };
 
 /* The keys of the log that the options name, as many as there are: of one origin, theirs. STATUS_MISMATCH. */

@@ -9,6 +9,7 @@
 #include "destinations.h"
 #include "key_papers.h"
 #include "policy/account.h"
+#include "store/ending.h"
 #include "withdrawals.h"
 
 void step_papers_wipe(struct step_papers *papers)
@@ -196,7 +197,8 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
     if (status == STATUS_OK) {
         status = load_approvals(papers, tx, fault);
     }
-    return status == STATUS_OK ? load_sweep(papers, tx, fault) : status;
+    status = status == STATUS_OK ? load_sweep(papers, tx, fault) : status;
+    return status == STATUS_OK ? store_ending_newest(&papers->ends, tx, fault) : status;
 }
 
 enum status step_papers_load(struct step_papers *out, struct service *service, const struct uuid *id,

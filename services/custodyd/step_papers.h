@@ -30,6 +30,7 @@ struct step_papers {
     struct signed_document *approvals;
     size_t approval_count;
     struct signed_document sweep; /* the order key.sweep for this intent, empty for none */
+    uint64_t ends;                /* the newest that the database has */
 };
 
 /*

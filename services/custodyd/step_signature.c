@@ -7,6 +7,7 @@
 #include "audit/event.h"
 #include "base/canon.h"
 #include "record.h"
+#include "store/ending.h"
 #include "usage.h"
 #include "withdrawals.h"
 #include "witnesses.h"
@@ -28,6 +29,22 @@ bool step_is_verdict(enum status refusal, enum wire_promised promised)
     return !step_may_pass(refusal) && refusal != STATUS_NOT_PERMITTED && step_is_unsigned(promised);
 }
 
+/* Also what a transaction that came to nothing was told, and whatever the database has lost since. */
+static uint64_t newest_end(const struct service *service, uint64_t kept)
+{
+    uint64_t seen = atomic_load(&service->ends);
+    return kept > seen ? kept : seen;
+}
+
+static enum status keep_end(struct service *service, struct store_tx *tx, const struct uuid *withdrawal, uint64_t end,
+                            struct fault *fault)
+{
+    uint_fast64_t seen = atomic_load(&service->ends);
+    while (seen < end && !atomic_compare_exchange_weak(&service->ends, &seen, end)) {
+    }
+    return end == 0 ? STATUS_OK : store_ending_add(tx, withdrawal, end, fault);
+}
+
 static struct wire_transfer_request request_of(const struct step_papers *papers, const struct store_leaf *leaf,
                                                const struct bytes *proof)
 {
@@ -39,6 +56,7 @@ static struct wire_transfer_request request_of(const struct step_papers *papers,
         .leaf = leaf->raw,
         .proof = *proof,
         .sweep = papers->sweep,
+        .ends = newest_end(papers->service, papers->ends),
     };
 }
 
@@ -87,12 +105,28 @@ enum status step_promises(uint64_t *out, struct service *service, struct fault *
     return store_transact(service->store, promises_in, out, fault);
 }
 
+/* What the service knows that the signer must know, too. */
+struct knowing {
+    struct service *service;
+    struct wire_recall_request *request;
+};
+
+static enum status know_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct knowing *knowing = context;
+    enum status status = store_withdrawal_promises(&knowing->request->promises, tx, fault);
+    status = status == STATUS_OK ? store_ending_newest(&knowing->request->ends, tx, fault) : status;
+    knowing->request->ends = newest_end(knowing->service, knowing->request->ends);
+    return status;
+}
+
 enum status step_recall(struct wire_recall_reply *out, struct service *service, const struct uuid *withdrawal,
                         struct fault *fault)
 {
     struct wire_recall_request request = {.withdrawal = *withdrawal};
+    struct knowing knowing = {service, &request};
     *out = (struct wire_recall_reply){.promised = false};
-    enum status status = step_promises(&request.promises, service, fault);
+    enum status status = store_transact(service->store, know_in, &knowing, fault);
     return status == STATUS_OK ? wire_transfer_recall(service->signers[WIRE_ROLE_TRANSFER], out, &request,
                                                       service->options.signer_timeout_ms, fault)
                                : status;
@@ -103,14 +137,16 @@ enum status step_end(bool *out_promised, struct service *service, struct wire_po
 {
     int64_t timeout_ms = service->options.signer_timeout_ms;
     struct wire_recall_request request = {.withdrawal = *withdrawal};
-    enum status status = store_withdrawal_promises(&request.promises, tx, fault);
+    struct knowing knowing = {service, &request};
+    uint64_t end = 0;
+    enum status status = know_in(tx, &knowing, fault);
     timeout_ms = timeout_ms < END_TIMEOUT_MS ? timeout_ms : END_TIMEOUT_MS;
     *out_promised = false;
     if (status == STATUS_OK) {
-        status = wire_transfer_end(signer, &request, timeout_ms, fault);
+        status = wire_transfer_end(signer, &end, &request, timeout_ms, fault);
         *out_promised = status == STATUS_CONFLICT;
     }
-    return status;
+    return status == STATUS_OK ? keep_end(service, tx, withdrawal, end, fault) : status;
 }
 
 enum status step_limits(int64_t *out_until_utc_us, struct service *service, const struct withdrawal *withdrawal,

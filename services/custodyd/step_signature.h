@@ -43,7 +43,8 @@ MUST_CHECK enum status step_promises(uint64_t *out, struct service *service, str
 
 /*
  * What the transfer signer has promised for a withdrawal, whatever its row, its papers and its entries have become.
- * STATUS_ROLLBACK when its guard has made fewer promises than it was seen to have made.
+ * STATUS_ROLLBACK when its guard has made fewer promises than it was seen to have made, or knows of fewer ends than it
+ * was told of.
  */
 MUST_CHECK enum status step_recall(struct wire_recall_reply *out, struct service *service,
                                    const struct uuid *withdrawal, struct fault *fault);
@@ -52,7 +53,8 @@ MUST_CHECK enum status step_recall(struct wire_recall_reply *out, struct service
  * Tells the transfer signer (`signer`: over which lane) that a withdrawal ended, before anything that it holds is free:
  * it promises nothing for it any more. *out_promised (always written), and STATUS_CONFLICT (`withdrawal`), when it did
  * before: then it has not ended, and may have been signed. In the transaction that frees it: when that comes to
- * nothing, the withdrawal can only end.
+ * nothing, the withdrawal can only end. The number that the signer gives the end is kept, and shown to it with whatever
+ * it is asked for later.
  */
 MUST_CHECK enum status step_end(bool *out_promised, struct service *service, struct wire_pool *signer,
                                 struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault);

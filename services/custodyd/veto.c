@@ -15,6 +15,7 @@ struct vetoing {
     struct signed_document document;
     struct command command;
     struct trail_ticket ticket;
+    bool promised;    /* the signer did, another intent of this withdrawal, so that it does not end */
     enum status fits; /* whether it is about this withdrawal, as far as that could be looked up */
     json_t *view;
 };
@@ -65,15 +66,22 @@ static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const 
     return status;
 }
 
-/* What was recorded already ends by the signer's refusal, as everything that it refuses. */
-static enum status end_denied(struct store_tx *tx, struct store_withdrawal *row, struct fault *fault)
+/*
+ * The signer denies the intent by now; that the withdrawal ended it is told, too, since ends have numbers, by which an
+ * older copy of its guard is found. What was recorded already ends by its refusal, as everything that it refuses.
+ */
+static enum status end_denied(struct vetoing *vetoing, struct store_tx *tx, struct store_withdrawal *row,
+                              struct fault *fault)
 {
+    struct service *service = vetoing->service;
     const struct store_withdrawal_change change = {.reason = status_info(STATUS_DENIED)->code};
     if (!withdrawal_move_allowed(row->state, WITHDRAWAL_REJECTED)) {
         return STATUS_OK;
     }
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
-    return status == STATUS_OK ? withdrawal_drop(tx, &row->id, fault) : status;
+    return status == STATUS_OK ? withdrawal_release(&vetoing->promised, service,
+                                                    service->urgent_signers[WIRE_ROLE_TRANSFER], tx, &row->id, fault)
+                               : status;
 }
 
 static enum status is_subject(const struct vetoing *vetoing, const struct store_withdrawal *row, struct fault *fault)
@@ -93,6 +101,7 @@ static enum status veto_in(struct store_tx *tx, void *context, struct fault *fau
     struct digest command;
     json_decref(vetoing->view);
     vetoing->view = NULL;
+    vetoing->promised = false;
     enum status status = store_withdrawal_get_locked(&row, tx, &vetoing->id, fault);
     status = status == STATUS_OK ? is_subject(vetoing, &row, fault) : status;
     if (status == STATUS_OK) {
@@ -102,7 +111,7 @@ static enum status veto_in(struct store_tx *tx, void *context, struct fault *fau
         status = key_paper_mark(tx, WITHDRAWAL_VETO_KIND, &vetoing->command.subject, &command, fault);
     }
     if (status == STATUS_OK) {
-        status = end_denied(tx, &row, fault);
+        status = end_denied(vetoing, tx, &row, fault);
     }
     if (status == STATUS_OK) {
         status = log_veto(vetoing, tx, &row, &command, fault);
@@ -151,6 +160,9 @@ enum status withdrawal_veto(struct service *service, const struct http_request *
     }
     if (status == STATUS_OK) {
         status = store_transact(service->urgent_store, veto_in, &vetoing, fault);
+    }
+    if (status == STATUS_CONFLICT && vetoing.promised) {
+        status = withdrawal_meet_promise(service, service->urgent_store, &vetoing.id, fault);
     }
     if (status == STATUS_OK) {
         object = json_pack("{s:s, s:O}", "state", state.state, "withdrawal", vetoing.view);

@@ -106,7 +106,15 @@ MUST_CHECK enum status withdrawal_release(bool *out_promised, struct service *se
 MUST_CHECK enum status withdrawal_quarantine(enum withdrawal_state *out_state, struct service *service,
                                              struct store *store, const struct uuid *id, struct fault *fault);
 
-/* The same where nothing is left to tell the signer: it knows that the withdrawal ended, or cannot sign it any more. */
+/*
+ * withdrawal_quarantine for the one who would end it, and is told that people must look: STATUS_CONFLICT
+ * (`withdrawal`), whatever `fault` was, unless it could not be put there.
+ */
+MUST_CHECK enum status withdrawal_meet_promise(struct service *service, struct store *store, const struct uuid *id,
+                                               struct fault *fault);
+
+/* The same as withdrawal_release where nothing is left to tell the signer: it knows that the withdrawal ended, or
+ * cannot sign it any more. */
 MUST_CHECK enum status withdrawal_drop(struct store_tx *tx, const struct uuid *id, struct fault *fault);
 
 /* Handlers of the routes. */

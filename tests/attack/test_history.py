@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import time
@@ -14,6 +15,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import strongroom  # noqa: E402
 from strongroom import canonical, digest, eventually  # noqa: E402
+from test_older_guard import set_back  # noqa: E402
 
 
 class Thief(strongroom.Case):
@@ -282,6 +284,50 @@ class History(Thief):
                 place.approve(row, "approver-3")
                 self.assertEqual(place.wait(row["id"], "failed")["reason"], "denied")
                 self.assertEqual(self.holds(row), ["0", "0"])
+
+    def put_back(self, guard):
+        """The guard of the transfer signer is this one. Answers what it was."""
+        place = self.place
+        data = place.dir / "guards/transfer/data.mdb"
+        place.stop("transfer")
+        was = data.read_bytes()
+        set_back(guard, data)
+        place.start()
+        return was
+
+    def test_the_signer_forgets_an_end(self):
+        """Its guard is put back as it was just before, by no promise; the entry is hidden, too. An end has a number, which the service remembers."""
+        place = self.place
+        older, newer = place.dir / "older.mdb", place.dir / "newer.mdb"
+        for end in ("cancel", "veto"):
+            with self.subTest(end=end):
+                row = place.proposed(67)
+                other = place.proposed(68)
+                place.approve(row, "approver-1")
+                place.stop("transfer")
+                shutil.copyfile(place.dir / "guards/transfer/data.mdb", older)
+                place.start()
+                if end == "veto":
+                    files = ("--key", f"{place.dir}/people/approver-2.key", "--passphrase-file", f"{place.dir}/people/approver-2.passphrase")
+                    place.custody("veto", row["id"], "--reason", "not-ours", *files, person="approver-2")
+                    place.psql("DELETE FROM custody.ending")  # what the process knows is left
+                else:
+                    self.ended(row, end)
+                    place.stop("custodyd")  # what the database knows is left
+                    place.start()
+                place.history_to(row["id"], f"withdrawal.{end}")
+                newer.write_bytes(self.put_back(older))
+                told = len(place.log("transfer").splitlines())
+                self.hide(row, f"withdrawal.{end}")
+                self.revive(row, "approving")
+                place.approve(row, "approver-3")
+                eventually(lambda: any("op=transfer.sign" in line and "where=ends" in line for line in place.log("transfer").splitlines()[told:]),
+                           "the signer refuses")
+                self.assertEqual((place.read(row["id"])["state"], self.holds(row)), ("recorded", ["1", "1"]))
+                self.assertProblem(self.end(other, "cancel"), 503, "rollback", "ends")
+                self.put_back(newer)
+                self.assertEqual(place.wait(row["id"], "failed")["reason"], "denied")
+                self.ended(other, "cancel")
 
     def test_the_entry_before_a_signature_is_hidden(self):
         """The signature was kept from the row, and the history looks whole without the entry: what the signer promised holds lane and funds."""

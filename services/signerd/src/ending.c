@@ -21,6 +21,21 @@ bool ending_is_forgotten(const struct guard_txn *txn, const struct uuid *withdra
     return state->before > 0 && !later;
 }
 
+uint64_t ending_number(const struct guard_state *state)
+{
+    return (uint64_t)state->made_utc_us + state->ended;
+}
+
+enum status ending_check_newest(const struct guard_state *state, uint64_t ends, struct fault *fault)
+{
+    uint64_t newest = ending_number(state);
+    return ends <= newest ? STATUS_OK
+                          : fault_set(fault, STATUS_ROLLBACK, "ends",
+                                      "the service was told of %llu ends more than this guard knows: an older copy; it "
+                                      "signs nothing",
+                                      (unsigned long long)(ends - newest));
+}
+
 enum status ending_check(struct guard_txn *txn, const struct uuid *withdrawal, struct fault *fault)
 {
     struct guard_record record;
@@ -44,9 +59,10 @@ static enum status check_newest(const struct question *question, const struct gu
 {
     uint64_t known = question->request->promises;
     bool older = atomic_load(&question->signer->older) || known > txn->state.promises;
-    return older ? fault_set(fault, STATUS_ROLLBACK, "promises", "the trail knows of %llu promises, this guard of %llu",
-                             (unsigned long long)known, (unsigned long long)txn->state.promises)
-                 : STATUS_OK;
+    return !older
+               ? ending_check_newest(&txn->state, question->request->ends, fault)
+               : fault_set(fault, STATUS_ROLLBACK, "promises", "the trail knows of %llu promises, this guard of %llu",
+                           (unsigned long long)known, (unsigned long long)txn->state.promises);
 }
 
 /* Out: STATUS_NOT_FOUND when nothing was promised. */
@@ -127,7 +143,9 @@ static enum status end_apply(struct guard_txn *txn, void *context, struct fault 
                                                "too late: the signer promised it, and it may have been signed")
                                    : status;
     }
-    return end_new(txn, question->signer, &question->request->withdrawal, fault);
+    status = end_new(txn, question->signer, &question->request->withdrawal, fault);
+    question->out->ends = ending_number(&txn->state);
+    return status;
 }
 
 enum status transfer_end(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,

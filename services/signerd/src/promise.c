@@ -92,8 +92,8 @@ static enum status checkpoint_compare(struct guard_txn *txn, enum seen *out, con
 }
 
 /*
- * The trail knows of promises that this guard never made: it is an older copy of the one that did. What it has
- * forgotten it would promise again.
+ * The trail knows of promises that this guard never made, or the service of ends: it is an older copy of the one that
+ * did. What it has forgotten it would promise again.
  */
 static enum status rollback_check(const struct guard_txn *txn, const struct promise *promise, struct fault *fault)
 {
@@ -101,7 +101,7 @@ static enum status rollback_check(const struct guard_txn *txn, const struct prom
         atomic_store(&promise->signer->older, true);
     }
     if (!atomic_load(&promise->signer->older)) {
-        return STATUS_OK;
+        return ending_check_newest(&txn->state, promise->ends, fault);
     }
     return fault_set(
         fault, STATUS_ROLLBACK, "promises",

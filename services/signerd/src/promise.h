@@ -21,6 +21,7 @@ struct promise {
     size_t version;            /* of the policy in force under which it was judged */
     uint64_t suspensions;      /* changes of who is suspended, as it was judged */
     uint64_t told;             /* promises that the entry of the trail knows of */
+    uint64_t ends;             /* the newest one that the service was told of */
     uint64_t promises;         /* out: of the guard, with this one */
     uint64_t due_us;           /* out of an announcement: running time from which it may be signed */
 };

@@ -107,11 +107,14 @@ static enum status recall_promise(struct recall *out, const struct signer *signe
  * What a refusal says of the past, whatever the papers show and why ever they were refused. Looked up after the
  * refusal, so a promise that was made meanwhile is told.
  */
-static enum wire_promised promised_before(const struct signer *signer, const struct bytes *intent)
+static enum wire_promised promised_before(const struct signer *signer, const struct wire_transfer_request *request)
 {
     struct recall recall;
+    struct guard_state state;
     struct fault unread = {0};
-    if (atomic_load(&signer->older) || recall_promise(&recall, signer, intent, &unread) != STATUS_OK) {
+    guard_read(signer->guard, &state);
+    if (atomic_load(&signer->older) || ending_check_newest(&state, request->ends, &unread) != STATUS_OK ||
+        recall_promise(&recall, signer, &request->intent, &unread) != STATUS_OK) {
         return WIRE_PROMISED_UNKNOWN;
     }
     if (!recall.known) {
@@ -283,7 +286,7 @@ static enum status request_sign(struct signer *signer, struct wire_transfer_repl
                                 const struct wire_transfer_request *request, struct fault *fault)
 {
     struct withdrawal withdrawal = {0};
-    struct promise promise = {.signer = signer};
+    struct promise promise = {.signer = signer, .ends = request->ends};
     enum status status = request_check(&promise, &withdrawal, request, AUDIT_WITHDRAWAL_SIGNING, fault);
     if (status == STATUS_OK) {
         CRASHPOINT("signer.checked");
@@ -305,7 +308,7 @@ enum status transfer_sign(struct signer *signer, struct wire_reply *reply, const
 {
     enum status status = request_sign(signer, &reply->transfer, &request->transfer, fault);
     if (status != STATUS_OK) {
-        reply->promised = promised_before(signer, &request->transfer.intent);
+        reply->promised = promised_before(signer, &request->transfer);
     }
     return status;
 }
@@ -323,7 +326,7 @@ static enum status request_announce(struct signer *signer, struct wire_announce_
                                     const struct wire_transfer_request *request, struct fault *fault)
 {
     struct withdrawal withdrawal = {0};
-    struct promise promise = {.signer = signer};
+    struct promise promise = {.signer = signer, .ends = request->ends};
     enum status status = request_check(&promise, &withdrawal, request, AUDIT_WITHDRAWAL_ANNOUNCED, fault);
     if (status == STATUS_OK) {
         CRASHPOINT("announce.checked");
@@ -345,7 +348,7 @@ enum status transfer_announce(struct signer *signer, struct wire_reply *reply, c
 {
     enum status status = request_announce(signer, &reply->announce, &request->transfer, fault);
     if (status != STATUS_OK) {
-        reply->promised = promised_before(signer, &request->transfer.intent);
+        reply->promised = promised_before(signer, &request->transfer);
     }
     return status;
 }

@@ -71,12 +71,16 @@ enum status wire_transfer_recall(struct wire_pool *pool, struct wire_recall_repl
     return status;
 }
 
-enum status wire_transfer_end(struct wire_pool *pool, const struct wire_recall_request *request, int64_t timeout_ms,
-                              struct fault *fault)
+enum status wire_transfer_end(struct wire_pool *pool, uint64_t *out_ends, const struct wire_recall_request *request,
+                              int64_t timeout_ms, struct fault *fault)
 {
     struct wire_request full = {.op = WIRE_OP_TRANSFER_END, .recall = *request};
     struct wire_reply reply = {0};
-    return wire_call(pool, &reply, &full, timeout_ms, fault);
+    enum status status = wire_call(pool, &reply, &full, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        *out_ends = reply.recall.ends;
+    }
+    return status;
 }
 
 enum status wire_checkpoint_sign(struct wire_pool *pool, struct wire_checkpoint_reply *out,

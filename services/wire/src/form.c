@@ -50,6 +50,7 @@ static const struct canon_field transfer_request[] = {
     FORM_OP,
     CANON_FIELD_RANGE(struct form, approvals, CANON_ARRAY, 0, WIRE_APPROVALS_MAX),
     CANON_FIELD(struct form, destination, CANON_OBJECT),
+    CANON_FIELD_OPTIONAL(struct form, ends, CANON_COUNTER),
     CANON_FIELD_SIZED(struct form, intent, CANON_STRING, CANON_DOCUMENT_MAX),
     CANON_FIELD_SIZED(struct form, leaf, CANON_BYTES, WIRE_MESSAGE_MAX),
     FORM_FIELD(proof_text, "proof", CANON_BYTES, WIRE_MESSAGE_MAX, 0),
@@ -153,6 +154,7 @@ static const struct canon_field usage_request[] = {
 static const struct canon_field recall_request[] = {
     FORM_ID,
     FORM_OP,
+    CANON_FIELD_OPTIONAL(struct form, ends, CANON_COUNTER),
     CANON_FIELD(struct form, promises, CANON_COUNTER),
     CANON_FIELD(struct form, withdrawal, CANON_UUID),
 };
@@ -211,8 +213,8 @@ static const struct canon_field recall_reply[] = {
 };
 
 static const struct canon_field end_reply[] = {
-    FORM_ID,
-    FORM_OK,
+    FORM_ID, FORM_OK,
+    CANON_FIELD_OPTIONAL(struct form, ends, CANON_COUNTER), /* a signer from before it leaves it out */
 };
 
 static const struct canon_field checkpoint_reply[] = {

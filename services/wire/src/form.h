@@ -33,6 +33,7 @@ struct form {
     struct digest transaction_id;
     struct uuid withdrawal;
     uint64_t promises;
+    uint64_t ends;
     char status[WIRE_WORD_SIZE];
     char where[64];
     char detail[256];

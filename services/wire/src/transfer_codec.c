@@ -76,6 +76,7 @@ static enum status transfer_request_read(struct wire_request *out, struct form *
     transfer->intent = form_take(&form->intent);
     transfer->leaf = form_take(&form->leaf);
     transfer->proof = form_take(&form->proof_text);
+    transfer->ends = form->ends;
     return STATUS_OK;
 }
 
@@ -84,6 +85,7 @@ static enum status transfer_request_write(struct form *form, const struct wire_r
     form->intent = request->transfer.intent;
     form->leaf = request->transfer.leaf;
     form->proof_text = request->transfer.proof;
+    form->ends = request->transfer.ends;
     if (approvals_write(&form->approvals, &request->transfer, fault) != STATUS_OK) {
         return fault_set(fault, STATUS_INTERNAL, "approvals", "cannot be encoded");
     }
@@ -193,12 +195,13 @@ static enum status usage_reply_write(struct form *form, const struct wire_reply 
                            table, fault);
 }
 
-/* transfer.recall, and transfer.end, which has nothing to tell */
+/* transfer.recall, and transfer.end, which tells how many ended */
 
 static enum status recall_request_read(struct wire_request *out, struct form *form, struct fault *fault)
 {
     (void)fault;
-    out->recall = (struct wire_recall_request){.withdrawal = form->withdrawal, .promises = form->promises};
+    out->recall =
+        (struct wire_recall_request){.withdrawal = form->withdrawal, .promises = form->promises, .ends = form->ends};
     return STATUS_OK;
 }
 
@@ -207,6 +210,7 @@ static enum status recall_request_write(struct form *form, const struct wire_req
     (void)fault;
     form->withdrawal = request->recall.withdrawal;
     form->promises = request->recall.promises;
+    form->ends = request->recall.ends;
     return STATUS_OK;
 }
 
@@ -216,6 +220,7 @@ static enum status recall_reply_read(struct wire_reply *out, struct form *form, 
     (void)fault;
     out->recall.transaction = form->transaction_id;
     out->recall.promised = !digest_is_zero(&form->transaction_id);
+    out->recall.ends = form->ends;
     return STATUS_OK;
 }
 
@@ -224,6 +229,7 @@ static enum status recall_reply_write(struct form *form, const struct wire_reply
     (void)fault;
     INVARIANT(reply->recall.promised == !digest_is_zero(&reply->recall.transaction));
     form->transaction_id = reply->recall.transaction;
+    form->ends = reply->recall.ends;
     return STATUS_OK;
 }
 

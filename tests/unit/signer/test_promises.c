@@ -1,5 +1,6 @@
 /*
- * What a guard counts: its promises. One that is older than what it is shown signs nothing any more.
+ * What a guard counts: its promises, and the ends it was told of. One that is older than what it is shown signs nothing
+ * any more.
  */
 #include <criterion/criterion.h>
 
@@ -239,6 +240,95 @@ Test(promises, an_older_guard_signs_nothing)
     order_wipe(&forgotten);
     cr_expect(!seen().halted, "a number that somebody wrote must not cost the guard: one made anew has forgotten all");
     bytes_free(&copy);
+}
+
+/* Ends a withdrawal. Out: the number of that end. */
+static enum status end_numbered(uint64_t *out, const struct uuid *withdrawal, uint64_t newest)
+{
+    struct wire_reply reply;
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_END, .recall = {.withdrawal = *withdrawal, .ends = newest}};
+    enum status status = desk_ask(&reply, &request);
+    *out = status == STATUS_OK ? reply.recall.ends : 0;
+    return status;
+}
+
+static void expect_rollback(enum wire_op op, struct order *order, uint64_t newest)
+{
+    struct wire_reply reply;
+    struct wire_request request = {.op = op, .transfer = order_request(order)};
+    request.transfer.ends = newest;
+    expect(desk_ask(&reply, &request), STATUS_ROLLBACK, wire_op_name(op));
+    cr_expect_str_eq(desk_where, "ends");
+    cr_expect(reply.promised == WIRE_PROMISED_UNKNOWN);
+}
+
+/* It says nothing, takes nothing and signs nothing, so that it never comes to as many ends as it was shown. */
+static void expect_older(struct order *order, struct order *announced, uint64_t newest)
+{
+    struct wire_reply reply;
+    struct uuid other;
+    uint64_t number = 0;
+    expect_rollback(WIRE_OP_TRANSFER_SIGN, order, newest);
+    expect_rollback(WIRE_OP_TRANSFER_ANNOUNCE, announced, newest);
+    struct wire_request recall = {.op = WIRE_OP_TRANSFER_RECALL,
+                                  .recall = {.withdrawal = order->intent.withdrawal, .ends = newest}};
+    expect(desk_ask(&reply, &recall), STATUS_ROLLBACK, "what was promised");
+    cr_expect_str_eq(desk_where, "ends");
+    MUST(uuid_generate(&other, clock_system()));
+    expect(end_numbered(&number, &other, newest), STATUS_ROLLBACK, "another end");
+    cr_expect(strstr(desk_detail, "1 ends more") != NULL, "%s", desk_detail);
+    cr_expect(!seen().halted);
+}
+
+/* The backup was taken before the end, after the same promises: nothing but the number of the end tells them apart. */
+Test(promises, an_older_guard_forgets_no_end)
+{
+    struct bytes copy = {0};
+    struct order order;
+    struct order announced;
+    struct wire_reply reply;
+    struct uuid other;
+    uint64_t first = 0;
+    uint64_t second = 0;
+    uint64_t again = 0;
+    order_init(&order, &desk.world, 1, 0);
+    order_init(&announced, &desk.world, 2, 0);
+    order_announce(&announced, &desk.world);
+    MUST(uuid_generate(&other, clock_system()));
+    expect(end_numbered(&first, &other, 0), STATUS_OK, "before the copy");
+    guard_copy(&copy);
+    expect(end_numbered(&second, &order.intent.withdrawal, first), STATUS_OK, "after it");
+    expect(end_numbered(&again, &order.intent.withdrawal, second), STATUS_OK, "again");
+    cr_expect(first > 0 && second == first + 1 && again == second);
+    guard_put_back(&copy);
+    expect_older(&order, &announced, second);
+    MUST(desk_restart(NULL));
+    expect_older(&order, &announced, second);
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
+    request.transfer.ends = first;
+    expect(desk_ask(&reply, &request), STATUS_OK, "for who knows of no more than it does");
+    wire_reply_free(&reply);
+    order_wipe(&order);
+    order_wipe(&announced);
+    bytes_free(&copy);
+}
+
+/* A guard made anew is told of no ends, and is none that has forgotten some. */
+Test(promises, ends_go_up_from_guard_to_guard)
+{
+    uint64_t before = 0;
+    uint64_t after = 0;
+    struct uuid id;
+    for (int hours = 2; hours > 0; hours--) {
+        desk_finish();
+        world_made_utc_us = clock_utc_us(clock_system()) - hours * HOUR_US;
+        desk_start_active();
+        before = after;
+        MUST(uuid_generate(&id, clock_system()));
+        expect(end_numbered(&after, &id, before), STATUS_OK, "an end");
+        cr_expect(after > before);
+    }
+    world_made_utc_us = 0;
 }
 
 /* What it says of a withdrawal of this moment that it knows nothing of: in a refusal, and when it is asked. */

@@ -57,7 +57,8 @@ Test(wire_message, a_transfer_request_comes_through)
                                                 .destination = signed_of("{\"c\":1}", key),
                                                 .intent = bytes_of("{\"d\":\"x\"}"),
                                                 .leaf = bytes_of("leaf\n"),
-                                                .proof = bytes_of("proof\n")}};
+                                                .proof = bytes_of("proof\n"),
+                                                .ends = 9}};
     struct bytes packet = {0};
     struct wire_request read;
     MUST(wire_request_encode(&packet, &request, NULL));
@@ -72,6 +73,7 @@ Test(wire_message, a_transfer_request_comes_through)
     cr_expect(same(&read.transfer.intent, &request.transfer.intent));
     cr_expect(same(&read.transfer.leaf, &request.transfer.leaf));
     cr_expect(same(&read.transfer.proof, &request.transfer.proof));
+    cr_expect(read.transfer.ends == 9);
     wire_request_free(&read);
     bytes_free(&packet);
     signed_document_free(&request.transfer.destination);
@@ -353,6 +355,13 @@ Test(wire_message, what_is_said_about_a_withdrawal_comes_through)
     recall.recall = (struct wire_recall_reply){.promised = true, .transaction = {{9}}};
     expect_reply_through(&recall, &read);
     cr_expect(read.recall.promised && read.recall.transaction.bytes32[0] == 9);
+
+    struct wire_reply end = {.op = WIRE_OP_TRANSFER_END, .id = 5, .recall = {.ends = 11}};
+    expect_reply_through(&end, &read);
+    cr_expect(read.recall.ends == 11);
+    end.recall.ends = 0; /* of a signer that does not tell it */
+    expect_reply_through(&end, &read);
+    cr_expect(read.recall.ends == 0);
 }
 
 Test(wire_message, the_status_of_every_role_comes_through)

@@ -76,20 +76,22 @@ MUST_CHECK enum status wire_transfer_usage(struct wire_pool *pool, struct wire_u
                                            const struct bytes *intent, int64_t timeout_ms, struct fault *fault);
 
 /*
- * What role transfer has promised for a withdrawal. STATUS_ROLLBACK (`promises`): the trail knows of more promises than
- * its guard, which says nothing of the past then.
+ * What role transfer has promised for a withdrawal. STATUS_ROLLBACK: the trail knows of more promises than its guard
+ * (`promises`), or the service of later ends (`ends`): it says nothing of the past then.
  */
 MUST_CHECK enum status wire_transfer_recall(struct wire_pool *pool, struct wire_recall_reply *out,
                                             const struct wire_recall_request *request, int64_t timeout_ms,
                                             struct fault *fault);
 
 /*
- * Tells role transfer that a withdrawal ended: from then on nothing is promised for it. Again is no error.
+ * Tells role transfer that a withdrawal ended: from then on nothing is promised for it. Again is no error. Out: the
+ * number that goes up with each end, to be shown with what is asked for later; 0 from a signer that does not tell it.
  * STATUS_CONFLICT (`withdrawal`): it was promised before. STATUS_BUSY: too many ended at once. STATUS_ROLLBACK as
  * above.
  */
-MUST_CHECK enum status wire_transfer_end(struct wire_pool *pool, const struct wire_recall_request *request,
-                                         int64_t timeout_ms, struct fault *fault);
+MUST_CHECK enum status wire_transfer_end(struct wire_pool *pool, uint64_t *out_ends,
+                                         const struct wire_recall_request *request, int64_t timeout_ms,
+                                         struct fault *fault);
 
 /* Asks role audit for the signature of a checkpoint note. `request` is borrowed. */
 MUST_CHECK enum status wire_checkpoint_sign(struct wire_pool *pool, struct wire_checkpoint_reply *out,

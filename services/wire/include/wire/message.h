@@ -171,6 +171,7 @@ struct wire_transfer_request {
     struct bytes leaf;            /* L_n of the entry withdrawal.signing */
     struct bytes proof;           /* text of the tlog-proof of that leaf */
     struct signed_document sweep; /* command key.sweep, for a retained or compromised key; empty for none */
+    uint64_t ends;                /* of withdrawals, that the service was told of; 0: none */
 };
 
 /*
@@ -225,12 +226,14 @@ struct wire_usage_reply {
 struct wire_recall_request {
     struct uuid withdrawal;
     uint64_t promises; /* that the trail knows of */
+    uint64_t ends;     /* as in wire_transfer_request */
 };
 
-/* What the guard has for a withdrawal, whatever papers there are. Of transfer.end: nothing. */
+/* What the guard has for a withdrawal, whatever papers there are. Of transfer.end: `ends` alone. */
 struct wire_recall_reply {
     bool promised;             /* a transaction was promised for it, and may have been signed */
     struct digest transaction; /* which one */
+    uint64_t ends;             /* a number that goes up with each end, also from one guard to the next */
 };
 
 /* `checkpoint.sign`. */
