@@ -78,7 +78,7 @@ enum status service_authenticate(struct service *service, struct http_request *r
     struct caller *caller = &request->caller;
     struct finding finding = {.service = service, .caller = caller};
     struct store *store = request->urgent ? service->urgent_store : service->store;
-    enum status status = store_transact(store, find_in, &finding, fault);
+    enum status status = store_read(store, find_in, &finding, fault);
     if (status == STATUS_OK && !token_is_granted(&service->token_key, &finding.token)) {
         token_refused(service, &finding.token);
         status = fault_set(fault, STATUS_UNAUTHENTICATED, "token", "the token is unknown, revoked or expired");

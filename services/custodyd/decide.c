@@ -374,7 +374,7 @@ static enum status read_history(struct deciding *deciding, struct fault *fault)
     if (status != STATUS_OK || !history_may_come(&deciding->history, service, &deciding->id)) {
         return status;
     }
-    status = store_transact(service->store, foresee_in, deciding, fault);
+    status = store_read(service->store, foresee_in, deciding, fault);
     return status == STATUS_OK ? history_await(&deciding->history, service, &deciding->id, fault) : status;
 }
 

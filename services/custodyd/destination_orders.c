@@ -171,7 +171,7 @@ static enum status read_destination(struct handing *handing, struct fault *fault
     }
     if (status == STATUS_OK) {
         destination_digest(&handing->digest, handing->document.document.data, handing->document.document.len);
-        status = store_transact(handing->store, alike_in, handing, fault);
+        status = store_read(handing->store, alike_in, handing, fault);
     }
     return status == STATUS_OK && !handing->kept ? fill_row(handing, fault) : status;
 }

@@ -151,7 +151,7 @@ enum status destination_list(struct service *service, const struct http_request 
                                        .front = ""},
                               .array = json_array()};
     enum status status = showing.page.entries == NULL ? fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "")
-                                                      : store_transact(service->store, list_in, &showing, fault);
+                                                      : store_read(service->store, list_in, &showing, fault);
     free(showing.page.entries);
     if (status != STATUS_OK) {
         json_decref(showing.array);

@@ -437,15 +437,15 @@ enum status evidence_read(struct service *service, const struct http_request *re
     if (uuid_parse(&gathering.id, request->parameters[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
     }
-    enum status status = store_transact(service->store, load_in, &gathering, fault);
+    enum status status = store_read(service->store, load_in, &gathering, fault);
     if (status == STATUS_OK) {
         status = find_entries(&gathering, fault);
     }
     if (status == STATUS_OK) {
-        status = store_transact(service->store, signing_in, &gathering, fault);
+        status = store_read(service->store, signing_in, &gathering, fault);
     }
     if (status == STATUS_OK) {
-        status = store_transact(service->store, sweep_in, &gathering, fault);
+        status = store_read(service->store, sweep_in, &gathering, fault);
     }
     if (status == STATUS_OK) {
         status = add_documents(&bundle, &gathering, fault);

@@ -92,7 +92,7 @@ static enum status expire_one(struct service *service, const struct uuid *id)
 enum status step_expire(struct service *service, struct uuid *inout_after, struct fault *fault)
 {
     struct expiry expiry = {.service = service, .after = *inout_after};
-    enum status status = store_transact(service->store, list_expired_in, &expiry, fault);
+    enum status status = store_read(service->store, list_expired_in, &expiry, fault);
     for (size_t i = 0; i < expiry.page.count; i++) {
         enum status ended = expire_one(service, &expiry.page.ids[i]);
         if (ended == STATUS_UNAVAILABLE || ended == STATUS_TIMED_OUT) {

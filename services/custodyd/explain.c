@@ -40,7 +40,7 @@ void withdrawal_explain_refusal(json_t **inout, struct service *service, const s
     if (*inout != NULL || (http != 403 && http != 409)) {
         return;
     }
-    if (store_transact(service->store, explain_in, &explaining, &why) != STATUS_OK) {
+    if (store_read(service->store, explain_in, &explaining, &why) != STATUS_OK) {
         json_decref(explaining.out); /* it is refused without */
         return;
     }
@@ -54,7 +54,7 @@ enum status withdrawal_explain(struct service *service, const struct http_reques
     if (uuid_parse(&explaining.id, request->parameters[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
     }
-    enum status status = store_transact(service->store, explain_in, &explaining, fault);
+    enum status status = store_read(service->store, explain_in, &explaining, fault);
     if (status != STATUS_OK) {
         json_decref(explaining.out);
         return status;
@@ -253,7 +253,7 @@ enum status policy_explain_request(struct service *service, const struct http_re
     question.service = service;
     question.policy = service_policy(service);
     if (status == STATUS_OK) {
-        status = store_transact(service->store, look_up_in, &question, fault);
+        status = store_read(service->store, look_up_in, &question, fault);
     }
     if (status != STATUS_OK) {
         return status;

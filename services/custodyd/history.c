@@ -91,7 +91,7 @@ bool history_may_come(const struct history *history, struct service *service, co
     struct uuid id = *withdrawal;
     struct fault why = {0};
     return history->whole && history->entries.count == 0 &&
-           store_transact(service->store, awaited_in, &id, &why) == STATUS_OK;
+           store_read(service->store, awaited_in, &id, &why) == STATUS_OK;
 }
 
 enum status history_await(struct history *inout, struct service *service, const struct uuid *withdrawal,
@@ -211,7 +211,7 @@ enum status history_goes_on(struct service *service, const struct store_withdraw
     struct looking looking = {.row = row};
     enum status status = history_read(&looking.history, service, &row->id, fault);
     if (status == STATUS_OK) {
-        status = store_transact(service->store, goes_on_in, &looking, fault);
+        status = store_read(service->store, goes_on_in, &looking, fault);
     }
     history_wipe(&looking.history);
     return status;
@@ -249,7 +249,7 @@ enum status history_entry(struct store_leaf *out, struct service *service, const
     if (missing && item->entry > 0 && history.entries.count >= item->entry) {
         status = unrecorded(fault); /* another entry has its number */
     } else if (missing) {
-        status = store_transact(service->store, numbered_in, &numbering, fault);
+        status = store_read(service->store, numbered_in, &numbering, fault);
         status = status == STATUS_OK ? on_its_way(fault) : status;
     }
     history_wipe(&history);

@@ -66,5 +66,5 @@ static enum status list_copied_in(struct store_tx *tx, void *context, struct fau
 enum status key_copied_alarms(struct alarm_list *list, struct service *service, struct fault *fault)
 {
     struct listing listing = {.list = list, .service = service};
-    return store_transact(service->store, list_copied_in, &listing, fault);
+    return store_read(service->store, list_copied_in, &listing, fault);
 }

@@ -294,7 +294,7 @@ static enum status check_empty(struct order *order, struct fault *fault)
     }
     if (!find_account(&account, order)) {
         enum status status = key_board_find(&seeking.entry, service->board, &order->key);
-        status = status == STATUS_OK ? store_transact(service->store, seek_account_in, &seeking, fault) : status;
+        status = status == STATUS_OK ? store_read(service->store, seek_account_in, &seeking, fault) : status;
         if (status != STATUS_OK) {
             return fault_set(fault, STATUS_CONFLICT, "key", "its account is not known, so nobody can say it is empty");
         }

@@ -206,7 +206,7 @@ enum status key_list(struct service *service, const struct http_request *request
     struct listing listing = {.service = service};
     enum status status = key_board_all(&listing.entries, &listing.count, service->board, fault);
     if (status == STATUS_OK) {
-        status = store_transact(service->store, list_in, &listing, fault);
+        status = store_read(service->store, list_in, &listing, fault);
     }
     free(listing.entries);
     if (status != STATUS_OK) {
@@ -342,7 +342,7 @@ enum status key_read(struct service *service, const struct http_request *request
     if (key_board_find(&reading.entry, service->board, &key) != STATUS_OK) {
         return fault_set(fault, STATUS_NOT_FOUND, "key_id", "no signer has said that it has this key");
     }
-    enum status status = store_transact(service->store, read_in, &reading, fault);
+    enum status status = store_read(service->store, read_in, &reading, fault);
     if (status == STATUS_OK && reading.address.reason == KEY_ADDRESS_FORGED) {
         status = fault_set(fault, STATUS_CORRUPT, "key_id", "%s", reading.address.fault);
     }

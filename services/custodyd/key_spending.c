@@ -83,7 +83,7 @@ enum status key_spending_new(struct key_spending **out, struct service *service,
     spending->service = service;
     spending->next = node.confirmed_height + 1;
     spending->back = node.confirmed_height;
-    enum status status = store_transact(service->store, read_known_in, &spending->known, fault);
+    enum status status = store_read(service->store, read_known_in, &spending->known, fault);
     spending->recorded = spending->known;
     if (status != STATUS_OK) {
         free(spending);
@@ -178,7 +178,7 @@ enum status key_spending_judge(bool *out_ours, struct service *service, const st
     if (!policies_complete(service->policies)) { /* it may have been approved under one that is not known here */
         return fault_set(fault, STATUS_NOT_READY, "policy", "the versions of the policy are not known here");
     }
-    enum status status = store_transact(service->store, match_in, &matching, fault);
+    enum status status = store_read(service->store, match_in, &matching, fault);
     if (status == STATUS_OK) {
         *out_ours = matching.ours;
     }

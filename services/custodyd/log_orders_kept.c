@@ -63,7 +63,7 @@ enum status log_orders_visit(const struct log_orders_visitor *visitor, const str
     enum status status = STATUS_OK;
     size_t got = PAGE;
     while (status == STATUS_OK && got == PAGE) {
-        status = store_transact(service->store, page_in, &reading, fault);
+        status = store_read(service->store, page_in, &reading, fault);
         got = reading.rows.count;
         status = status == STATUS_OK ? show_page(&reading, visitor, fault) : status;
     }

@@ -175,7 +175,7 @@ enum status medium_list(struct service *service, const struct http_request *requ
 {
     (void)request;
     struct listing listing = {.media = json_array(), .open = json_object()};
-    enum status status = store_transact(service->store, list_in, &listing, fault);
+    enum status status = store_read(service->store, list_in, &listing, fault);
     json_decref(listing.open);
     if (status != STATUS_OK) {
         json_decref(listing.media);

@@ -265,7 +265,7 @@ static enum status read_pages(struct reading *reading, struct store *store, stru
     reading->after = (struct store_document_place){{{0}}};
     reading->added = 0;
     while (status == STATUS_OK && got == PAGE) {
-        status = store_transact(store, page_in, reading, fault);
+        status = store_read(store, page_in, reading, fault);
         got = reading->rows.count;
         for (size_t i = 0; status == STATUS_OK && i < got; i++) {
             add_row(reading, &reading->rows.rows[i]);
@@ -314,7 +314,7 @@ enum status policies_read(struct policies *policies, struct store *store, struct
         reading.telling = true;
         status = read_pages(&reading, store, fault);
     }
-    return status == STATUS_OK ? store_transact(store, read_times_in, policies, fault) : status;
+    return status == STATUS_OK ? store_read(store, read_times_in, policies, fault) : status;
 }
 
 enum status policies_keep(struct store_tx *tx, const struct policy_version *version, struct fault *fault)

@@ -226,7 +226,7 @@ static enum status change_state(struct service *service, enum withdrawal_state s
     enum status status = STATUS_OK;
     size_t got = PAGE;
     while (status == STATUS_OK && got == PAGE) {
-        status = store_transact(change->store, list_in, &listing, fault);
+        status = store_read(change->store, list_in, &listing, fault);
         got = listing.list.count;
         if (status == STATUS_OK && got > 0) {
             before = listing.list.rows[got - 1].id;
@@ -304,7 +304,7 @@ static enum status look_up_in(struct store_tx *tx, void *context, struct fault *
 enum status policy_end_revoked(struct service *service, const struct digest *entry, struct fault *fault)
 {
     struct looking_up looking_up = {.entry = entry};
-    enum status status = store_transact(service->urgent_store, look_up_in, &looking_up, fault);
+    enum status status = store_read(service->urgent_store, look_up_in, &looking_up, fault);
     const struct change change = {.revoked = looking_up.address, .store = service->urgent_store};
     return status == STATUS_OK && looking_up.address[0] != '\0' ? change_open(service, &change, fault) : status;
 }
@@ -376,7 +376,7 @@ void policy_carry_vetoes(struct service *service, const struct key_board_policy 
         return;
     }
     while (got == VETOES_PAGE) {
-        if (store_transact(service->store, vetoes_in, &vetoes, &why) != STATUS_OK) {
+        if (store_read(service->store, vetoes_in, &vetoes, &why) != STATUS_OK) {
             log_fault("policy.carry", &why); /* the next look tries again */
             break;
         }

@@ -174,7 +174,7 @@ enum status policy_list(struct service *service, const struct http_request *requ
     key_board_policy(&showing.said, service->board, WIRE_ROLE_TRANSFER);
     enum status status = list_versions(&showing, fault);
     if (status == STATUS_OK) {
-        status = store_transact(service->store, show_in, &showing, fault);
+        status = store_read(service->store, show_in, &showing, fault);
     }
     free(showing.versions);
     if (status != STATUS_OK) {

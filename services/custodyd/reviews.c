@@ -374,7 +374,7 @@ static enum status list_pages(struct listing *listing, struct fault *fault)
         listing->unfit_kept = json_array_size(listing->unfit);
         status = trail_named_page(&listing->page, listing->service->trail, &naming, fault);
         if (status == STATUS_OK) {
-            status = store_transact(listing->service->store, list_in, listing, fault);
+            status = store_read(listing->service->store, list_in, listing, fault);
         }
     } while (status == STATUS_OK && !listing->page.search.over && !is_full(listing));
     return status;
@@ -426,7 +426,7 @@ enum status review_read(struct service *service, const struct http_request *requ
     if (digest_parse(&reading.digest, request->parameters[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "digest", "64 lower-case hexadecimal digits");
     }
-    enum status status = store_transact(service->store, read_in, &reading, fault);
+    enum status status = store_read(service->store, read_in, &reading, fault);
     if (status == STATUS_OK && parse_row(&review, &reading.row, NULL) != STATUS_OK) {
         status = fault_set(fault, STATUS_CORRUPT, "digest", "what is stored is another review, or none");
     }

@@ -385,13 +385,13 @@ void service_close(struct service *service)
     struct fault fault = {0};
     watch_stop(service->watch);
     if (service->workers != NULL) {
+        workers_stop(service->workers); /* first: what a step under way still enters comes before the stop */
         service_tell_refusals(service, true);
         trail_owed_tell(service->reads_owed, service->trail, service->store);
+        if (store_transact(service->store, log_stop_in, service, &fault) != STATUS_OK) {
+            log_fault("service.stop", &fault);
+        }
     }
-    if (service->workers != NULL && store_transact(service->store, log_stop_in, service, &fault) != STATUS_OK) {
-        log_fault("service.stop", &fault);
-    }
-    workers_stop(service->workers);
     witnesses_stop(service->witnesses);
     if (service->node != NULL) {
         ledger_node_stop(service->node); /* it asks the trail for its head, and the sequencer asks it for anchors */

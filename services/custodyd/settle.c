@@ -137,7 +137,7 @@ static enum status read_recorded(struct recorded *recorded, const struct http_re
     if (uuid_parse(&recorded->id, request->parameters[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
     }
-    enum status status = store_transact(recorded->service->store, read_row_in, recorded, fault);
+    enum status status = store_read(recorded->service->store, read_row_in, recorded, fault);
     if (status == STATUS_OK) {
         status = find_signing(recorded, fault);
     }

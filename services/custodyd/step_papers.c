@@ -205,7 +205,7 @@ enum status step_papers_load(struct step_papers *out, struct service *service, c
                              const struct bytes *intent, const struct store_leaf *recorded, struct fault *fault)
 {
     *out = (struct step_papers){.service = service, .id = id, .intent = intent, .recorded = recorded};
-    enum status status = store_transact(service->store, load_in, out, fault);
+    enum status status = store_read(service->store, load_in, out, fault);
     if (status != STATUS_OK) {
         step_papers_wipe(out);
     }

@@ -102,7 +102,7 @@ static enum status promises_in(struct store_tx *tx, void *context, struct fault 
 
 enum status step_promises(uint64_t *out, struct service *service, struct fault *fault)
 {
-    return store_transact(service->store, promises_in, out, fault);
+    return store_read(service->store, promises_in, out, fault);
 }
 
 /* What the service knows that the signer must know, too. */
@@ -126,7 +126,7 @@ enum status step_recall(struct wire_recall_reply *out, struct service *service, 
     struct wire_recall_request request = {.withdrawal = *withdrawal};
     struct knowing knowing = {service, &request};
     *out = (struct wire_recall_reply){.promised = false};
-    enum status status = store_transact(service->store, know_in, &knowing, fault);
+    enum status status = store_read(service->store, know_in, &knowing, fault);
     return status == STATUS_OK ? wire_transfer_recall(service->signers[WIRE_ROLE_TRANSFER], out, &request,
                                                       service->options.signer_timeout_ms, fault)
                                : status;

@@ -205,7 +205,7 @@ static enum status wait_for_destination(struct step *step, const struct step_pap
 {
     struct entry_look look;
     destination_digest(&look.digest, papers->destination.document.data, papers->destination.document.len);
-    enum status status = store_transact(step->service->store, entry_look_in, &look, fault);
+    enum status status = store_read(step->service->store, entry_look_in, &look, fault);
     if (status != STATUS_OK || look.standing.word != DESTINATION_HELD ||
         look.standing.serving_at_utc_us <= clock_utc_us(step->service->clock)) {
         return status; /* whether it serves the signer knows */
@@ -576,7 +576,7 @@ enum status step_run(struct service *service, const struct store_outbox_item *it
 {
     struct step step = {.service = service, .item = item, .reason = STATUS_OK};
     *out_until_utc_us = 0;
-    enum status status = store_transact(service->store, load_row_in, &step, fault);
+    enum status status = store_read(service->store, load_row_in, &step, fault);
     if (status != STATUS_OK) {
         return status;
     }

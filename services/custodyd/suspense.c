@@ -100,7 +100,7 @@ static enum status count_in(struct store_tx *tx, void *context, struct fault *fa
 enum status suspense_alarms(struct alarm_list *list, struct service *service, struct fault *fault)
 {
     struct counting counting = {0};
-    enum status status = store_transact(service->store, count_in, &counting, fault);
+    enum status status = store_read(service->store, count_in, &counting, fault);
     for (size_t i = 0; status == STATUS_OK && i < counting.count; i++) {
         struct news news = {.action = AUDIT_KEY_RECEIPT_ALARM, .object_type = RECORD_KEY};
         char text[24];

@@ -124,7 +124,7 @@ enum status trail_entries_tile_read(struct service *service, const struct http_r
         status = trail_tile(bundle.hashes, service->trail, &bundle.tile, fault);
     }
     if (status == STATUS_OK) {
-        status = store_transact(service->reader, bundle_in, &bundle, fault);
+        status = store_read(service->reader, bundle_in, &bundle, fault);
     }
     if (status == STATUS_CORRUPT) {
         status = explain_missing(service, &bundle.tile, fault);

@@ -121,7 +121,7 @@ static enum status check_side(struct trail *trail, const struct trail_extent *ex
     struct beside beside = {.seq = seq};
     struct fault why = {0};
     const char *doubt = "";
-    enum status status = store_transact(trail->reader, beside_in, &beside, &why);
+    enum status status = store_read(trail->reader, beside_in, &beside, &why);
     if (status == STATUS_NOT_FOUND) {
         return trail_missing_check(trail, seq, fault);
     }

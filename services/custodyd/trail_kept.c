@@ -23,7 +23,7 @@ static enum status from_in(struct store_tx *tx, void *context, struct fault *fau
 
 enum status trail_kept_from(uint64_t *out, struct store *reader, struct fault *fault)
 {
-    return store_transact(reader, from_in, out, fault);
+    return store_read(reader, from_in, out, fault);
 }
 
 static enum status tree_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -45,5 +45,5 @@ static enum status tree_in(struct store_tx *tx, void *context, struct fault *fau
 
 enum status trail_kept_tree(struct audit_frontier *out, struct store *reader, struct fault *fault)
 {
-    return store_transact(reader, tree_in, out, fault);
+    return store_read(reader, tree_in, out, fault);
 }

@@ -379,7 +379,7 @@ static enum status tell(struct prune *prune, struct fault *fault)
 {
     const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
     struct told told = {.prune = prune};
-    enum status status = store_transact(prune->config->reader, told_in, &told, fault);
+    enum status status = store_read(prune->config->reader, told_in, &told, fault);
     if (status == STATUS_OK && !told.there) {
         status = store_transact(prune->config->app, tell_in, prune, fault);
         CRASHPOINT("prune.told");
@@ -390,7 +390,7 @@ static enum status tell(struct prune *prune, struct fault *fault)
                              "the entry that says so is under no checkpoint yet; custodyd run must be at work");
         }
         (void)nanosleep(&pause, NULL);
-        status = store_transact(prune->config->reader, told_in, &told, fault);
+        status = store_read(prune->config->reader, told_in, &told, fault);
     }
     return status;
 }
@@ -490,7 +490,7 @@ static enum status retell_all(struct prune *prune, struct fault *fault)
     struct retelling retelling = {.prune = prune};
     enum status status = STATUS_OK;
     do {
-        status = store_transact(prune->config->reader, find_retold_in, &retelling, fault);
+        status = store_read(prune->config->reader, find_retold_in, &retelling, fault);
         if (status == STATUS_OK) {
             status = store_transact(prune->config->app, retell_in, &retelling, fault);
         }

@@ -138,7 +138,7 @@ static enum status fits_in(struct store_tx *tx, void *context, struct fault *fau
 static enum status check_fits(struct vetoing *vetoing, struct fault *fault)
 {
     struct fault inner = {0};
-    enum status status = store_transact(vetoing->service->urgent_store, fits_in, vetoing, &inner);
+    enum status status = store_read(vetoing->service->urgent_store, fits_in, vetoing, &inner);
     return status != STATUS_OK && status == vetoing->fits && status_info(status)->http < 500
                ? fault_set(fault, status, inner.where, "%s", inner.detail)
                : STATUS_OK;

@@ -170,7 +170,7 @@ enum status wallet_list(struct service *service, const struct http_request *requ
 {
     (void)request;
     struct showing showing = {.service = service, .policy = service_policy(service)};
-    enum status status = store_transact(service->store, show_in, &showing, fault);
+    enum status status = store_read(service->store, show_in, &showing, fault);
     if (status != STATUS_OK) {
         json_decref(showing.out);
         return status;
@@ -190,7 +190,7 @@ enum status wallet_read(struct service *service, const struct http_request *requ
     if (showing.only == NULL) {
         return fault_set(fault, STATUS_NOT_FOUND, "name", "no such wallet in the policy");
     }
-    enum status status = store_transact(service->store, show_in, &showing, fault);
+    enum status status = store_read(service->store, show_in, &showing, fault);
     if (status == STATUS_OK && showing.forged) { /* the entry about it is committed by now */
         status = fault_set(fault, STATUS_CORRUPT, "address", "%s", showing.fault);
     }

@@ -69,7 +69,7 @@ enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch *watch, con
     const char *known = json_string_value(json_array_get(json_object_get(watch->told, subject), 0));
     (void)snprintf(out, STORE_MARK_VALUE_SIZE, "%s", known == NULL ? "" : known);
     struct told told = {.subject = subject, .value = out};
-    return known != NULL ? STATUS_OK : store_transact(watch->service->store, told_in, &told, fault);
+    return known != NULL ? STATUS_OK : store_read(watch->service->store, told_in, &told, fault);
 }
 
 /* A pass. */
@@ -141,7 +141,7 @@ static enum status look_at_announced(struct watch *watch, struct fault *fault)
 {
     struct announced announced = {.count = 0};
     enum status unread = STATUS_OK;
-    enum status status = store_transact(watch->service->store, announced_in, &announced, fault);
+    enum status status = store_read(watch->service->store, announced_in, &announced, fault);
     for (size_t i = 0; status == STATUS_OK && i < announced.count; i++) {
         char at[TIME_TEXT_SIZE];
         char value[STORE_MARK_VALUE_SIZE];

@@ -94,7 +94,7 @@ static enum status drop_revoked(enum status *inout_refusal, struct watch *watch,
     if (*inout_refusal == STATUS_OK) {
         return STATUS_OK;
     }
-    enum status status = store_transact(watch->service->store, reread_in, &rereading, fault);
+    enum status status = store_read(watch->service->store, reread_in, &rereading, fault);
     if (status == STATUS_OK && rereading.standing.word == DESTINATION_REVOKED) {
         *inout_refusal = STATUS_OK;
     }
@@ -214,7 +214,7 @@ static enum status show_all(struct watch *watch, struct page *page, struct fault
     bool more = true;
     enum status status = STATUS_OK;
     while (status == STATUS_OK && more) {
-        status = store_transact(watch->service->store, page_in, page, fault);
+        status = store_read(watch->service->store, page_in, page, fault);
         for (size_t i = 0; status == STATUS_OK && i < rows->count; i++) {
             status = show_one(watch, &rows->entries[i], fault);
         }

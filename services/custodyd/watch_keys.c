@@ -75,7 +75,7 @@ static enum status load_key(struct watch *watch, struct watched *key, struct fau
     if (now < key->read_after_us || digest_is_zero(&key->entry.key.document)) {
         return STATUS_OK;
     }
-    enum status status = store_transact(watch->service->store, load_in, &loading, fault);
+    enum status status = store_read(watch->service->store, load_in, &loading, fault);
     if (status == STATUS_OK) {
         bool good = key->documented && digest_is_zero(&key->forged);
         key->read_after_us = now + (good ? READ_EVERY_US : 0);

@@ -171,7 +171,7 @@ static enum status carry(struct watch *watch, struct people_look *look, enum com
     look->after = (struct store_document_place){{{0}}};
     person_order_name(&look->after.id, look->at_utc_us, &none); /* what is over is refused anyway */
     while (status == STATUS_OK && got == ORDERS_PAGE) {
-        status = store_transact(watch->service->store, orders_in, look, &why);
+        status = store_read(watch->service->store, orders_in, look, &why);
         got = look->orders.count;
         for (size_t i = 0; status == STATUS_OK && i < got; i++) {
             look->after = store_document_place_of(&look->orders.rows[i]);

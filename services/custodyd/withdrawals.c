@@ -471,7 +471,7 @@ enum status withdrawal_read(struct service *service, const struct http_request *
     if (uuid_parse(&reading.id, request->parameters[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
     }
-    enum status status = store_transact(service->store, read_in, &reading, fault);
+    enum status status = store_read(service->store, read_in, &reading, fault);
     if (status == STATUS_OK) {
         status = http_reply_json(reply, 200, json_pack("{s:O}", "withdrawal", reading.out), fault);
     }
@@ -552,7 +552,7 @@ enum status withdrawal_list(struct service *service, const struct http_request *
     struct reading reading = {.service = service};
     enum status status = list_filter(&reading.filter, &state, &wallet, &before, request, fault);
     if (status == STATUS_OK) {
-        status = store_transact(service->store, list_in, &reading, fault);
+        status = store_read(service->store, list_in, &reading, fault);
     }
     if (status != STATUS_OK) {
         json_decref(reading.out);

@@ -171,6 +171,7 @@ class FailClosed(strongroom.Trailed, strongroom.Case):
             cls.addClassCleanup(cls.spare.remove)
 
     def setUp(self):
+        self.proxy.commit = None
         self.service = self.place.pid("custodyd")
         self.row = self.place.proposed(11)
         self.place.approve(self.row, "approver-1")
@@ -255,6 +256,7 @@ class FailClosed(strongroom.Trailed, strongroom.Case):
         reply = self.place.patiently(lambda: self.place.decide(self.row, "approver-2", document=self.document))
         self.assertProblem(reply, 409, "conflict", "commit")  # known at once: nobody waits for what will never be there
         self.assertGreater(self.proxy.met, 0)
+        self.assertReads()
         self.proxy.commit = None
         self.assertEqual(self.place.read(self.row["id"])["state"], "approving")
         self.assertHeals()
@@ -292,6 +294,7 @@ class FailClosed(strongroom.Trailed, strongroom.Case):
         reply = self.place.decide(self.row, "approver-2", document=self.document)
         self.assertEqual(reply.status, 503, reply)
         self.assertGreater(self.proxy.met, 0)
+        self.assertReads()
         self.proxy.commit = None
         self.assertHeals()
 

@@ -250,6 +250,7 @@ enum status store_begin(struct store_tx **out, struct store *store, enum store_a
 {
     static const char *const begins[] = {
         [STORE_READ_WRITE] = "BEGIN ISOLATION LEVEL READ COMMITTED",
+        [STORE_READ_ONLY] = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
         [STORE_SNAPSHOT] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     };
     struct store_tx *tx = calloc(1, sizeof *tx);
@@ -353,17 +354,28 @@ static bool sqlstate_retryable(const char *sqlstate)
     return strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0 || strcmp(sqlstate, "55P03") == 0;
 }
 
-static enum status transact_once(struct store *store, store_work_fn *work, void *context, bool *out_retry,
-                                 struct fault *fault)
+/* As COMMIT would say: a statement that failed is not forgotten because `work` went on. */
+static enum status check_whole(const struct store_tx *tx, struct fault *fault)
+{
+    return PQtransactionStatus(tx->session->connection) == PQTRANS_INTRANS
+               ? STATUS_OK
+               : fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "a statement of what was read failed");
+}
+
+static enum status transact_once(struct store *store, enum store_access access, store_work_fn *work, void *context,
+                                 bool *out_retry, struct fault *fault)
 {
     struct store_tx *tx = NULL;
     *out_retry = false;
-    enum status status = store_begin(&tx, store, STORE_READ_WRITE, fault);
+    enum status status = store_begin(&tx, store, access, fault);
     if (status != STATUS_OK) {
         return status;
     }
     status = work(tx, context, fault);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK && access != STORE_READ_WRITE) {
+        status = check_whole(tx, fault);
+    }
+    if (status != STATUS_OK || access != STORE_READ_WRITE) {
         *out_retry = tx->retry;
         store_rollback(tx);
         return status;
@@ -384,13 +396,14 @@ static void transact_pause(int attempt)
     nanosleep(&pause, NULL);
 }
 
-enum status store_transact(struct store *store, store_work_fn *work, void *context, struct fault *fault)
+static enum status transact(struct store *store, enum store_access access, store_work_fn *work, void *context,
+                            struct fault *fault)
 {
     struct fault last = {0};
     for (int attempt = 0; attempt < TRANSACT_TRIES; attempt++) {
         bool retry = false;
         fault_clear(&last);
-        enum status status = transact_once(store, work, context, &retry, &last);
+        enum status status = transact_once(store, access, work, context, &retry, &last);
         if (status == STATUS_OK) {
             return STATUS_OK;
         }
@@ -400,6 +413,16 @@ enum status store_transact(struct store *store, store_work_fn *work, void *conte
         transact_pause(attempt);
     }
     return fault_set(fault, STATUS_BUSY, last.where, "%s", last.detail);
+}
+
+enum status store_transact(struct store *store, store_work_fn *work, void *context, struct fault *fault)
+{
+    return transact(store, STORE_READ_WRITE, work, context, fault);
+}
+
+enum status store_read(struct store *store, store_work_fn *work, void *context, struct fault *fault)
+{
+    return transact(store, STORE_READ_ONLY, work, context, fault);
 }
 
 enum status tx_run(struct store_tx *tx, PGresult **out, const struct statement *statement,

@@ -415,6 +415,38 @@ Test(session, a_deadlock_is_run_again)
     store_close(store);
 }
 
+struct peek {
+    bool writes;
+    bool forgets; /* what the statement said */
+    enum store_end end;
+};
+
+static enum status peek_work(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct peek *peek = context;
+    uint64_t ordinal = 0;
+    cr_assert_eq(store_tx_on_end(tx, note_end, &peek->end), STATUS_OK);
+    enum status status = peek->writes ? store_ordinal_next(tx, &ordinal, "thing", "a", fault) : STATUS_OK;
+    return peek->forgets ? STATUS_OK : status;
+}
+
+Test(session, a_read_writes_nothing_and_commits_nothing)
+{
+    struct store *store = books_store(&books, "strongroom_app", 1);
+    struct peek read = {.end = STORE_UNKNOWN};
+    struct peek write = {.writes = true};
+    struct peek forgotten = {.writes = true, .forgets = true};
+    struct fault fault = {0};
+    cr_expect_eq(store_read(store, peek_work, &read, NULL), STATUS_OK);
+    cr_expect_eq(read.end, STORE_ROLLED_BACK);
+    cr_expect_eq(store_read(store, peek_work, &write, &fault), STATUS_UNAVAILABLE);
+    cr_expect_not_null(strstr(fault.detail, "SQLSTATE 25006"), "%s", fault.detail);
+    cr_expect_eq(store_read(store, peek_work, &forgotten, NULL), STATUS_UNAVAILABLE);
+    cr_expect_eq(store_transact(store, peek_work, &write, NULL), STATUS_OK); /* the session is as it was */
+    cr_expect_eq(books_number(&books, "SELECT sum(last) FROM custody.object_ordinal"), 1);
+    store_close(store);
+}
+
 Test(session, a_full_pool_says_busy)
 {
     char conninfo[256];

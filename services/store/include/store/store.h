@@ -7,7 +7,7 @@
  * that the role that reads the trail begins read-only. A lost session is made again, with growing pauses.
  *
  * Thread-safe; a transaction belongs to one thread. No statement is retried behind the caller's back except by
- * store_transact. Sources: audit-format 1.5 and 2.4, PostgreSQL 15 documentation, libpq.
+ * store_transact and store_read. Sources: audit-format 1.5 and 2.4, PostgreSQL 15 documentation, libpq.
  */
 #ifndef STRONGROOM_STORE_STORE_H
 #define STRONGROOM_STORE_STORE_H
@@ -34,6 +34,7 @@ struct store_config {
 
 enum store_access {
     STORE_READ_WRITE, /* READ COMMITTED; read-only where the role is */
+    STORE_READ_ONLY,  /* READ COMMITTED, READ ONLY */
     STORE_SNAPSHOT,   /* REPEATABLE READ, READ ONLY */
 };
 
@@ -113,5 +114,11 @@ MUST_CHECK enum status store_backend_gone(bool *out, struct store_tx *tx, const 
  * result. STATUS_OUTCOME_UNKNOWN is never retried.
  */
 MUST_CHECK enum status store_transact(struct store *store, store_work_fn *work, void *context, struct fault *fault);
+
+/*
+ * Runs `work` in a READ ONLY transaction, again as store_transact does, and rolls it back: with nothing to commit there
+ * is no outcome to doubt, so reads go on while no COMMIT is confirmed. The server refuses `work` any write.
+ */
+MUST_CHECK enum status store_read(struct store *store, store_work_fn *work, void *context, struct fault *fault);
 
 #endif
