@@ -330,9 +330,10 @@ static void print_proven(const struct proof *proof)
     char amount[AMOUNT_TEXT_SIZE];
     uuid_format(id, &proof->bundle.withdrawal);
     amount_format(amount, proof->intent.amount);
-    (void)printf("proven: withdrawal %s, %s base units %s wallet %s to %s, asked by %s, approved by", id, amount,
+    (void)printf("proven: withdrawal %s, %s base units %s wallet %s to %s, asked by %s%s, approved by", id, amount,
                  proof->intent.type[0] == '\0' ? "from" : "issued by", proof->intent.wallet.text,
-                 proof->intent.destination, proof->intent.requester.text);
+                 proof->intent.destination, proof->intent.requester.text,
+                 proof->judged.requester_signed ? "" : " (who did not sign)");
     for (size_t i = 0; i < proof->approval_count; i++) {
         if (!name_equal(&proof->approvals[i].approver, &proof->intent.requester)) {
             (void)printf(" %s", proof->approvals[i].approver.text);

@@ -84,7 +84,7 @@ class Case(unittest.TestCase):
 class Genuine(Case):
     def test_what_is_proven_is_told(self):
         told = self.assert_proven(WORLD.bundle())
-        for word in ("2501 base units", "wallet hot", WORLD.keys["payee"].address(), "asked by operator-1",
+        for word in ("2501 base units", "wallet hot", WORLD.keys["payee"].address(), "asked by operator-1 (who did not sign), approved by",
                      "approved by approver-1 approver-2", "height 7", "8 entries up to withdrawal.confirmed under the checkpoint of size 17"):
             self.assertIn(word, told)
 
