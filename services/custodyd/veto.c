@@ -6,6 +6,7 @@
 #include "key_papers.h"
 #include "orders.h"
 #include "record.h"
+#include "step_signature.h"
 #include "withdrawals.h"
 
 struct vetoing {
@@ -67,21 +68,22 @@ static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const 
 }
 
 /*
- * The signer denies the intent by now; that the withdrawal ended it is told, too, since ends have numbers, by which an
- * older copy of its guard is found. What was recorded already ends by its refusal, as everything that it refuses.
+ * The signer denies the intent by now, as a row showed it to who vetoed; which withdrawal ended it is told, too,
+ * whatever its state: a row that is put back to another intent gets no signature either, and ends have numbers, by
+ * which an older copy of its guard is found. What was recorded already ends by its refusal, as everything that it
+ * refuses.
  */
 static enum status end_denied(struct vetoing *vetoing, struct store_tx *tx, struct store_withdrawal *row,
                               struct fault *fault)
 {
     struct service *service = vetoing->service;
     const struct store_withdrawal_change change = {.reason = status_info(STATUS_DENIED)->code};
+    struct wire_pool *signer = service->urgent_signers[WIRE_ROLE_TRANSFER];
     if (!withdrawal_move_allowed(row->state, WITHDRAWAL_REJECTED)) {
-        return STATUS_OK;
+        return step_end(&vetoing->promised, service, signer, tx, &row->id, fault);
     }
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
-    return status == STATUS_OK ? withdrawal_release(&vetoing->promised, service,
-                                                    service->urgent_signers[WIRE_ROLE_TRANSFER], tx, &row->id, fault)
-                               : status;
+    return status == STATUS_OK ? withdrawal_release(&vetoing->promised, service, signer, tx, &row->id, fault) : status;
 }
 
 static enum status is_subject(const struct vetoing *vetoing, const struct store_withdrawal *row, struct fault *fault)

@@ -162,15 +162,20 @@ class History(Thief):
         self.place.psql(f"""UPDATE custody.object_ordinal SET last = {ordinal} - 1 WHERE oid = '{row["id"]}';
             UPDATE audit.leaf SET oid = 'hidden' WHERE oid = '{row["id"]}' AND ord >= {ordinal}""")
 
-    def signed(self, amount):
-        """Signed, and the ledger does not get it."""
+    def held_before(self, step, amount, state):
+        """In that state, and the step that comes next is not taken."""
         place = self.place
-        place.psql("""CREATE OR REPLACE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.due_at := now() + interval '1 day'; RETURN NEW; END $$;
-            CREATE TRIGGER wait BEFORE INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind = 'submit') EXECUTE FUNCTION public.wait()""")
+        place.psql(f"""CREATE OR REPLACE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.due_at := now() + interval '1 day'; RETURN NEW; END $$;
+            CREATE TRIGGER wait BEFORE INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind = '{step}') EXECUTE FUNCTION public.wait()""")
         row = place.proposed(amount)
         place.approve(row)
-        place.wait(row["id"], "signed")
+        place.wait(row["id"], state)
         place.psql("DROP TRIGGER wait ON custody.outbox")
+        return row
+
+    def signed(self, amount):
+        """Signed, and the ledger does not get it."""
+        row = self.held_before("submit", amount, "signed")
         hot, held, signatures = self.held
         self.held = (hot - amount, held, signatures + 1)
         return row
@@ -185,6 +190,19 @@ class History(Thief):
 
     def set_back(self, row, state, more=""):
         self.place.psql(f"""UPDATE custody.withdrawal SET state = '{state}', ver = ver + 1, reason = NULL{more} WHERE id = '{row["id"]}';""")
+
+    def show_intent(self, row, intent):
+        self.place.psql(f"UPDATE custody.withdrawal SET intent = convert_to($d${intent}$d$, 'UTF8') WHERE id = '{row['id']}'")
+
+    def veto(self, row):
+        """By whoever is shown the same terms; the intent is another one, by the second when it was asked for."""
+        people = self.place.dir / "people"
+        self.show_intent(row, canonical({**json.loads(row["intent"]), "requested_at": strongroom.time_text(seconds=-5)}))
+        try:
+            return self.place.custody("veto", row["id"], "--reason", "not-ours", "--key", f"{people}/approver-3.key", "--passphrase-file",
+                                      f"{people}/approver-3.passphrase", person="approver-3", check=False)
+        finally:
+            self.show_intent(row, row["intent"])
 
     def put_aside(self, row):
         """In quarantine with all that it holds, and nobody works on it."""
@@ -204,6 +222,12 @@ class History(Thief):
                 self.assertIn("it is quarantined now", reply.json["detail"])
                 self.put_aside(row)
         self.assertProblem(self.end(row, "cancel"), 409, "conflict", "state")
+        with self.subTest("a veto against another intent"):
+            self.set_back(row, "approved")
+            said = self.veto(row)
+            self.assertNotEqual(said.returncode, 0)
+            self.assertIn("it is quarantined now", said.stderr)
+            self.put_aside(row)
         with self.subTest("its time is over"):
             self.set_back(row, "approved", ", expires_at = now() - interval '1 hour'")
             self.put_aside(row)
@@ -217,8 +241,8 @@ class History(Thief):
         self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")  # the signer signs the same bytes again
         self.held = (*self.held[:2], self.held[2] + 1)
         told = [(entry["act"], entry["outcome"]) for entry in place.history_to(row["id"])]
-        self.assertEqual(told.count(("withdrawal.quarantined", "error")), 6)
-        self.assertEqual([act for act, outcome in told if act in ("withdrawal.cancel", "withdrawal.reject", "withdrawal.expire") and outcome == "ok"], [])
+        self.assertEqual(told.count(("withdrawal.quarantined", "error")), 7)
+        self.assertEqual([act for act, outcome in told if act in ("withdrawal.cancel", "withdrawal.reject", "withdrawal.expire", "withdrawal.veto") and outcome == "ok"], [])
         self.assertProven("trail", place.export_trail())
 
     def test_a_withdrawal_that_was_paid_does_not_end(self):
@@ -350,7 +374,7 @@ class History(Thief):
             UPDATE custody.withdrawal SET state = '{state}', ver = ver + 1, reason = NULL WHERE id = '{row["id"]}';
             UPDATE custody.lane SET holder = '{row["id"]}' FROM custody.withdrawal AS w WHERE w.id = '{row["id"]}' AND lane.lane = w.lane AND lane.wallet = w.wallet;
             INSERT INTO custody.reservation (withdrawal, wallet, asset, amount, account)
-                SELECT id, wallet, asset, amount, account FROM custody.withdrawal WHERE id = '{row["id"]}'""")
+                SELECT id, wallet, asset, amount, account FROM custody.withdrawal WHERE id = '{row["id"]}' ON CONFLICT DO NOTHING""")
 
     def test_what_somebody_ended_is_revived(self):
         """One approver said no, the requester took it back; the others see it open, without the no, and approve it."""
@@ -366,6 +390,21 @@ class History(Thief):
                 place.psql(f"""UPDATE custody.withdrawal SET state = 'approved', ver = ver + 1 WHERE id = '{row["id"]}';
                     INSERT INTO custody.outbox (kind, withdrawal) VALUES ('record', '{row["id"]}')""")
                 self.assertEqual(place.wait(row["id"], "rejected")["reason"], "conflict")
+
+    def test_who_vetoes_is_shown_another_row(self):
+        """So the signer denies the intent that it has then; afterwards all is as it was before."""
+        place = self.place
+        for shown, told in (("approved", "rejected"), ("recorded", "recorded")):
+            with self.subTest(shown=shown):
+                row = self.held_before("record", 69, "approved")
+                self.set_back(row, shown)
+                self.assertIn(f"vetoed, the withdrawal is {told}", self.veto(row).stdout)
+                place.history_to(row["id"], "withdrawal.veto")
+                self.revive(row, "approved")
+                place.psql(f"UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row['id']}' AND done_at IS NULL")
+                self.assertEqual(place.wait(row["id"], "failed")["reason"], "denied")
+                self.assertEqual(self.holds(row), ["0", "0"])
+                self.signer_knows(row)
 
     def test_what_was_settled_is_revived(self):
         """The entry before the signature was hidden while somebody had it settled; now all is as it was, but that it failed."""
