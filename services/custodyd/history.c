@@ -8,6 +8,7 @@
 #include "audit/leaf.h"
 #include "base/log.h"
 #include "policy/intent.h"
+#include "policy/transaction.h"
 #include "record.h"
 #include "store/pending.h"
 #include "trail_ordinal.h"
@@ -143,21 +144,28 @@ static enum status check_told(const struct history *history, struct fault *fault
     return check_open(history, fault);
 }
 
+/* Whether the entry names this document. */
+static bool names(const struct store_leaf *entry, const char *kind, const struct digest *is)
+{
+    struct audit_leaf leaf;
+    struct audit_event event = {0};
+    struct digest named;
+    bool same = audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, NULL) == STATUS_OK &&
+                audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
+                audit_event_ref(&named, &event, kind) == STATUS_OK && digest_equal(&named, is);
+    audit_event_wipe(&event);
+    return same;
+}
+
 /* People decide about the intent that was asked for. */
 static enum status check_intent(const struct store_leaf *request, const struct store_withdrawal *row,
                                 struct fault *fault)
 {
-    struct audit_leaf leaf;
-    struct audit_event event = {0};
-    struct digest asked;
     struct digest is;
     intent_digest(&is, row->intent.data, row->intent.len);
-    bool same = audit_leaf_parse(&leaf, request->raw.data, request->raw.len, NULL) == STATUS_OK &&
-                audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
-                audit_event_ref(&asked, &event, INTENT_KIND) == STATUS_OK && digest_equal(&asked, &is);
-    audit_event_wipe(&event);
-    return same ? STATUS_OK
-                : fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that the entry of the request names");
+    return names(request, INTENT_KIND, &is)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that the entry of the request names");
 }
 
 enum status history_check(const struct history *history, struct store_tx *tx, const struct store_withdrawal *row,
@@ -253,5 +261,24 @@ enum status history_entry(struct store_leaf *out, struct service *service, const
         status = status == STATUS_OK ? on_its_way(fault) : status;
     }
     history_wipe(&history);
+    return status;
+}
+
+enum status history_check_signed(struct service *service, const struct store_withdrawal *row, struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    struct digest transaction;
+    struct store_leaf_list list = {0};
+    uuid_format(id, &row->id);
+    transaction_id(&transaction, row->transaction.data, row->transaction.len);
+    const struct store_leaf_filter filter = {
+        .act = audit_action_text(AUDIT_WITHDRAWAL_SIGNING), .otype = RECORD_WITHDRAWAL, .oid = id};
+    enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
+    if (status == STATUS_OK && list.count == 0) {
+        status = history_is_closed(service, &row->intent) ? unrecorded(fault) : on_its_way(fault);
+    } else if (status == STATUS_OK && !names(&list.rows[0], TRANSACTION_KIND, &transaction)) {
+        status = fault_set(fault, STATUS_MISMATCH, "transaction", "is not the one that was recorded to be signed");
+    }
+    store_leaf_list_free(&list);
     return status;
 }

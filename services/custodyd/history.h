@@ -72,4 +72,12 @@ MUST_CHECK enum status history_entry(struct store_leaf *out, struct service *ser
                                      const struct store_outbox_item *item, enum audit_action action,
                                      struct fault *fault);
 
+/*
+ * Whether the transaction of a row is the one that was recorded to be signed (`withdrawal.signing`): what became of
+ * another says nothing of this withdrawal. STATUS_MISMATCH; STATUS_NOT_READY while no such entry is shown, and
+ * STATUS_UNRECORDED when none will be; otherwise as history_read.
+ */
+MUST_CHECK enum status history_check_signed(struct service *service, const struct store_withdrawal *row,
+                                            struct fault *fault);
+
 #endif

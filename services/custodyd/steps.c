@@ -531,6 +531,10 @@ static enum status step_confirm(struct step *step, struct fault *fault)
     if (status != STATUS_OK) {
         return status;
     }
+    status = history_check_signed(service, &step->row, fault);
+    if (status != STATUS_OK) { /* the ledger spoke of another transaction than the one that the signer was shown */
+        return status;
+    }
     CRASHPOINT("withdrawal-confirmed");
     if (ledger.state == LEDGER_REJECTED) {
         return fail(step, ledger.code, "ledger", true, fault);

@@ -267,6 +267,32 @@ class History(Thief):
         self.assertProven("trail", place.export_trail())
         self.held = (hot - 67, held, signatures + 1)
 
+    def test_what_became_of_another_transaction(self):
+        """Row and intent name the transaction of a withdrawal that was paid, whose posting is taken away: the ledger is asked for that one."""
+        place = self.place
+        paid = place.withdraw(70)
+        row = self.signed(71)
+        hot, held, signatures = self.held
+        before = place.psql(f"SELECT amount, lane, seq, intent, transaction, signature FROM custody.withdrawal WHERE id = '{row['id']}'")[0]
+        place.psql(f"""UPDATE custody.withdrawal SET lane = lane + 1000 WHERE id = '{paid["id"]}';
+            CREATE TABLE public.posted AS SELECT * FROM custody.posting WHERE withdrawal = '{paid["id"]}';
+            DELETE FROM custody.posting WHERE withdrawal = '{paid["id"]}'""")  # one row has its place
+        intent = canonical({**json.loads(paid["intent"]), "withdrawal": row["id"]})
+        place.psql(f"""UPDATE custody.withdrawal AS w SET state = 'submitted', ver = w.ver + 1, amount = 70, lane = p.lane - 1000, seq = p.seq,
+                intent = convert_to($d${intent}$d$, 'UTF8'), transaction = p.transaction, signature = p.signature
+                FROM custody.withdrawal AS p WHERE w.id = '{row["id"]}' AND p.id = '{paid["id"]}';
+            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('confirm', '{row["id"]}')""")
+        self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "mismatch")
+        self.assertEqual(self.holds(row), ["1", "1"])
+        amount, lane, seq, *documents = before
+        intent, transaction, signature = (f"decode('{value.removeprefix(chr(92) + 'x')}', 'hex')" for value in documents)
+        place.psql(f"""UPDATE custody.withdrawal SET amount = {amount}, lane = {lane}, seq = {seq}, intent = {intent},
+                transaction = {transaction}, signature = {signature} WHERE id = '{row["id"]}';
+            UPDATE custody.withdrawal SET lane = lane - 1000 WHERE id = '{paid["id"]}';
+            INSERT INTO custody.posting SELECT * FROM public.posted; DROP TABLE public.posted""")
+        self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")
+        self.held = (hot - 70, held, signatures + 2)
+
     def test_nothing_ends_without_the_signer(self):
         """What it was not told it could sign: neither funds nor lane are free before it knows."""
         place = self.place
