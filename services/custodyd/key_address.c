@@ -27,17 +27,9 @@ void key_address_forged_news(struct news *out, const struct digest *key, const s
     out->value = out->fact_values[0]; /* the same bytes again are no news */
 }
 
-static enum status tell_forged(struct service *service, struct store_tx *tx, const struct digest *key,
-                               const struct digest *bytes, struct fault *fault)
-{
-    struct news told;
-    key_address_forged_news(&told, key, bytes);
-    return news_tell_in(NULL, service, tx, &told, fault);
-}
-
 struct judging {
     struct key_address *out;
-    struct service *service;
+    const struct service *service;
     struct store_tx *tx;
     const struct digest *key;
     struct key_board_entry entry;
@@ -57,7 +49,7 @@ static enum status take_failure(struct judging *judging, enum key_address_reason
     judging->out->reason = KEY_ADDRESS_FORGED;
     judging->out->forged = *bytes;
     (void)snprintf(judging->out->fault, sizeof(judging->out->fault), "%s: %s", why->where, why->detail);
-    return tell_forged(judging->service, judging->tx, judging->key, bytes, fault);
+    return STATUS_OK;
 }
 
 static enum status judge_document(struct judging *judging, struct fault *fault)
@@ -142,7 +134,7 @@ static enum status judge_attestation(struct judging *judging, struct fault *faul
     return STATUS_OK;
 }
 
-enum status key_address_judge(struct key_address *out, struct service *service, struct store_tx *tx,
+enum status key_address_judge(struct key_address *out, const struct service *service, struct store_tx *tx,
                               const struct digest *key, struct fault *fault)
 {
     struct judging judging = {.out = out, .service = service, .tx = tx, .key = key};
@@ -157,4 +149,13 @@ enum status key_address_judge(struct key_address *out, struct service *service, 
         status = judge_attestation(&judging, fault);
     }
     return status;
+}
+
+enum status key_address_refuse(struct service *service, const struct digest *key, const struct key_address *address,
+                               const char *where, struct fault *fault)
+{
+    struct news told;
+    key_address_forged_news(&told, key, &address->forged);
+    enum status status = news_tell(NULL, service, &told, fault);
+    return status == STATUS_OK ? fault_set(fault, STATUS_CORRUPT, where, "%s", address->fault) : status;
 }

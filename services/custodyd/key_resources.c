@@ -344,7 +344,7 @@ enum status key_read(struct service *service, const struct http_request *request
     }
     enum status status = store_read(service->store, read_in, &reading, fault);
     if (status == STATUS_OK && reading.address.reason == KEY_ADDRESS_FORGED) {
-        status = fault_set(fault, STATUS_CORRUPT, "key_id", "%s", reading.address.fault);
+        status = key_address_refuse(service, &key, &reading.address, "key_id", fault);
     }
     if (status == STATUS_OK) {
         status = put_history(&reading, fault);

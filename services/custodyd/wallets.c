@@ -14,8 +14,7 @@ struct showing {
     const struct policy *policy;
     const struct wallet *only; /* NULL: all */
     json_t *out;
-    bool forged; /* the papers of `only` do not verify */
-    char fault[384];
+    struct key_address address; /* of the wallet that was looked at last */
 };
 
 static enum status balance_view(json_t **out, struct service *service, struct store_tx *tx, const struct wallet *wallet,
@@ -115,12 +114,12 @@ static enum status wallet_view(json_t **out, struct showing *showing, struct sto
                                struct fault *fault)
 {
     struct service *service = showing->service;
-    struct key_address address;
+    struct key_address *address = &showing->address;
     json_t *balances = NULL;
     json_t *suspense = NULL;
-    enum status status = key_address_judge(&address, service, tx, &wallet->key_id, fault);
-    if (status == STATUS_OK && address.reason == KEY_ADDRESS_SHOWN &&
-        !account_id_equal(&address.account, &wallet->account)) {
+    enum status status = key_address_judge(address, service, tx, &wallet->key_id, fault);
+    if (status == STATUS_OK && address->reason == KEY_ADDRESS_SHOWN &&
+        !account_id_equal(&address->account, &wallet->account)) {
         return fault_set(fault, STATUS_INTERNAL, "address", "%s", "");
     }
     if (status == STATUS_OK) {
@@ -133,11 +132,9 @@ static enum status wallet_view(json_t **out, struct showing *showing, struct sto
         json_decref(balances);
         return status;
     }
-    showing->forged = address.reason == KEY_ADDRESS_FORGED;
-    memcpy(showing->fault, address.fault, sizeof(showing->fault));
     json_t *view = json_pack("{s:s, s:s, s:o, s:o}", "name", wallet->id.text, "tier", policy_tier_text(wallet->tier),
                              "balances", balances, "suspense", suspense);
-    if (view == NULL || !put_address(view, &address) || !put_key(view, service, wallet)) {
+    if (view == NULL || !put_address(view, address) || !put_key(view, service, wallet)) {
         json_decref(view);
         return fault_set(fault, STATUS_NO_MEMORY, "wallet", "%s", "");
     }
@@ -191,8 +188,8 @@ enum status wallet_read(struct service *service, const struct http_request *requ
         return fault_set(fault, STATUS_NOT_FOUND, "name", "no such wallet in the policy");
     }
     enum status status = store_read(service->store, show_in, &showing, fault);
-    if (status == STATUS_OK && showing.forged) { /* the entry about it is committed by now */
-        status = fault_set(fault, STATUS_CORRUPT, "address", "%s", showing.fault);
+    if (status == STATUS_OK && showing.address.reason == KEY_ADDRESS_FORGED) {
+        status = key_address_refuse(service, &showing.only->key_id, &showing.address, "address", fault);
     }
     json_t *view = status == STATUS_OK ? json_incref(json_array_get(showing.out, 0)) : NULL;
     json_decref(showing.out);
