@@ -131,39 +131,49 @@ static enum status check_open(const struct history *history, struct fault *fault
     return STATUS_OK;
 }
 
-static enum status check_told(const struct history *history, struct fault *fault)
+/* Where it begins with what somebody asked for. */
+static const struct store_leaf *request_of(const struct history *history)
 {
     const struct store_leaf *first = history->entries.rows;
+    bool is_request = history->entries.count > 0 && first->ord == 1 &&
+                      strcmp(first->act, audit_action_text(AUDIT_WITHDRAWAL_REQUEST)) == 0 &&
+                      strcmp(first->outcome, audit_outcome_text(AUDIT_OUTCOME_OK)) == 0;
+    return is_request ? first : NULL;
+}
+
+static enum status check_told(const struct history *history, struct fault *fault)
+{
     if (!history->whole) {
         return fault_set(fault, STATUS_CORRUPT, "trail", "does not show all entries of the withdrawal");
     }
-    if (strcmp(first->act, audit_action_text(AUDIT_WITHDRAWAL_REQUEST)) != 0 ||
-        strcmp(first->outcome, audit_outcome_text(AUDIT_OUTCOME_OK)) != 0) {
-        return unrecorded(fault);
-    }
-    return check_open(history, fault);
+    return request_of(history) == NULL ? unrecorded(fault) : check_open(history, fault);
 }
 
-/* Whether the entry names this document. */
-static bool names(const struct store_leaf *entry, const char *kind, const struct digest *is)
+/* Out: the document of this kind that the entry names. */
+static bool named(struct digest *out, const struct store_leaf *entry, const char *kind)
 {
     struct audit_leaf leaf;
     struct audit_event event = {0};
-    struct digest named;
-    bool same = audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, NULL) == STATUS_OK &&
-                audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
-                audit_event_ref(&named, &event, kind) == STATUS_OK && digest_equal(&named, is);
+    bool found = audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, NULL) == STATUS_OK &&
+                 audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
+                 audit_event_ref(out, &event, kind) == STATUS_OK;
     audit_event_wipe(&event);
-    return same;
+    return found;
+}
+
+bool history_asked(struct digest *out, const struct history *history)
+{
+    const struct store_leaf *request = request_of(history);
+    return request != NULL && named(out, request, INTENT_KIND);
 }
 
 /* People decide about the intent that was asked for. */
-static enum status check_intent(const struct store_leaf *request, const struct store_withdrawal *row,
-                                struct fault *fault)
+static enum status check_intent(const struct history *history, const struct store_withdrawal *row, struct fault *fault)
 {
+    struct digest asked;
     struct digest is;
     intent_digest(&is, row->intent.data, row->intent.len);
-    return names(request, INTENT_KIND, &is)
+    return history_asked(&asked, history) && digest_equal(&asked, &is)
                ? STATUS_OK
                : fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that the entry of the request names");
 }
@@ -176,7 +186,7 @@ enum status history_check(const struct history *history, struct store_tx *tx, co
         return status == STATUS_OK ? on_its_way(fault) : status;
     }
     enum status status = check_told(history, fault);
-    return status == STATUS_OK ? check_intent(history->entries.rows, row, fault) : status;
+    return status == STATUS_OK ? check_intent(history, row, fault) : status;
 }
 
 static bool is_over_at(int64_t at_utc_us, const struct bytes *intent)
@@ -268,6 +278,7 @@ enum status history_check_signed(struct service *service, const struct store_wit
 {
     char id[UUID_TEXT_SIZE];
     struct digest transaction;
+    struct digest recorded;
     struct store_leaf_list list = {0};
     uuid_format(id, &row->id);
     transaction_id(&transaction, row->transaction.data, row->transaction.len);
@@ -276,7 +287,8 @@ enum status history_check_signed(struct service *service, const struct store_wit
     enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
     if (status == STATUS_OK && list.count == 0) {
         status = history_is_closed(service, &row->intent) ? unrecorded(fault) : on_its_way(fault);
-    } else if (status == STATUS_OK && !names(&list.rows[0], TRANSACTION_KIND, &transaction)) {
+    } else if (status == STATUS_OK &&
+               !(named(&recorded, &list.rows[0], TRANSACTION_KIND) && digest_equal(&recorded, &transaction))) {
         status = fault_set(fault, STATUS_MISMATCH, "transaction", "is not the one that was recorded to be signed");
     }
     store_leaf_list_free(&list);

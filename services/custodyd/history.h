@@ -36,6 +36,9 @@ MUST_CHECK enum status history_await(struct history *inout, struct service *serv
 
 void history_wipe(struct history *history);
 
+/* Whether the entry of its request is there. Out: the intent that it names, which nothing of it is ever signed but. */
+bool history_asked(struct digest *out, const struct history *history);
+
 /*
  * Whether a row goes on from its entry `withdrawal.request`. STATUS_UNRECORDED: there is none, nor will there be
  * (docs/rebuild.md); STATUS_NOT_READY: it is on its way; STATUS_MISMATCH: it names another intent; STATUS_CONFLICT: it

@@ -8,6 +8,8 @@
 #include "policy/withdrawal.h"
 #include "withdrawals.h"
 
+#define APPROVALS_MIN 2 /* no rule of a policy has fewer */
+
 /* Nothing of theirs counts, and what they ask for would keep others from what it holds. */
 static enum status check_requester(struct service *service, const struct store_withdrawal *row, struct fault *fault)
 {
@@ -222,5 +224,45 @@ enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *s
         status = judge_under_both(out, context.policy, basis.in_force, &request, word, fault);
     }
     policy_approvals_wipe(&basis.approvals);
+    return status;
+}
+
+/* Whether the row is an approval of this intent by its approver, when it was given. */
+static bool is_approval(const struct store_approval *row, const struct service *service, const struct intent *intent,
+                        const struct digest *intent_digest)
+{
+    struct signed_document document = {0};
+    struct approval approval;
+    struct approval_context context = {
+        .intent = intent, .intent_digest = intent_digest, .policy = service_policy_named(service, &intent->policy)};
+    bool good = context.policy != NULL && approval_document(&document, row) == STATUS_OK &&
+                approval_decode(&approval, document.document.data, document.document.len, NULL) == STATUS_OK;
+    if (good) {
+        context.at_utc_us = approval.signed_at;
+        good = approval_verify(&approval, &document, &context, NULL) == STATUS_OK &&
+               approval.decision == APPROVAL_APPROVE; /* whatever the row says that it is */
+    }
+    signed_document_free(&document);
+    return good;
+}
+
+enum status withdrawal_was_approved(bool *out, const struct service *service, struct store_tx *tx,
+                                    const struct uuid *withdrawal, const struct bytes *document, struct fault *fault)
+{
+    struct store_approval_list list = {0};
+    struct intent intent;
+    struct digest digest;
+    size_t approvals = 0;
+    *out = false;
+    if (intent_decode(&intent, document->data, document->len, NULL) != STATUS_OK) {
+        return STATUS_OK;
+    }
+    intent_digest(&digest, document->data, document->len);
+    enum status status = store_approval_list(&list, tx, withdrawal, fault); /* one of a person */
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        approvals += is_approval(&list.rows[i], service, &intent, &digest) ? 1 : 0;
+    }
+    store_approval_list_free(&list);
+    *out = approvals >= APPROVALS_MIN;
     return status;
 }

@@ -22,7 +22,6 @@
 
 #define BLOCKS_AT_ONCE 64
 #define PENDING_MAX 64
-#define APPROVALS_MIN 2            /* no rule of a policy has fewer */
 #define TOLD_BY_OTHERS_US 10000000 /* in which the trail shows what another process told */
 #define MARK_SCANNED "ledger/scanned"
 
@@ -108,26 +107,6 @@ struct matching {
     bool ours;
 };
 
-/* Whether the row is an approval of this intent by its approver, when it was given. */
-static bool is_approval(const struct store_approval *row, const struct matching *matching, const struct intent *intent,
-                        const struct digest *intent_digest)
-{
-    struct signed_document document = {0};
-    struct approval approval;
-    struct approval_context context = {.intent = intent,
-                                       .intent_digest = intent_digest,
-                                       .policy = service_policy_named(matching->service, &intent->policy)};
-    bool good = context.policy != NULL && approval_document(&document, row) == STATUS_OK &&
-                approval_decode(&approval, document.document.data, document.document.len, NULL) == STATUS_OK;
-    if (good) {
-        context.at_utc_us = approval.signed_at;
-        good = approval_verify(&approval, &document, &context, NULL) == STATUS_OK &&
-               approval.decision == APPROVAL_APPROVE; /* whatever the row says that it is */
-    }
-    signed_document_free(&document);
-    return good;
-}
-
 /*
  * A row says that we asked for this transaction. Whoever edits rows can say so of any; what he cannot make are the
  * signatures of two approvers under the policy that this service serves.
@@ -135,23 +114,12 @@ static bool is_approval(const struct store_approval *row, const struct matching 
 static enum status was_approved(bool *out, const struct matching *matching, struct store_tx *tx,
                                 const struct store_withdrawal *row, struct fault *fault)
 {
-    struct store_approval_list list = {0};
     struct intent intent;
-    struct digest digest;
-    size_t approvals = 0;
     *out = false;
-    if (intent_decode(&intent, row->intent.data, row->intent.len, NULL) != STATUS_OK ||
-        !digest_equal(&intent.transaction, matching->transaction)) {
-        return STATUS_OK;
-    }
-    intent_digest(&digest, row->intent.data, row->intent.len);
-    enum status status = store_approval_list(&list, tx, &row->id, fault); /* one of a person */
-    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        approvals += is_approval(&list.rows[i], matching, &intent, &digest) ? 1 : 0;
-    }
-    store_approval_list_free(&list);
-    *out = approvals >= APPROVALS_MIN;
-    return status;
+    return intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK &&
+                   digest_equal(&intent.transaction, matching->transaction)
+               ? withdrawal_was_approved(out, matching->service, tx, &row->id, &row->intent, fault)
+               : STATUS_OK;
 }
 
 static enum status match_in(struct store_tx *tx, void *context, struct fault *fault)

@@ -2,36 +2,22 @@
  * The end of a quarantine. What was recorded before the signature counts (the entry `withdrawal.signing`, the intent
  * that it names), never the row: what differs is shown, and stays in the row as it was found. Where no such entry is
  * shown, what the signer promised counts, who is asked by the withdrawal alone: that it was never asked to sign is
- * nothing that rows could say. Whether the transaction happened is for the ledger to say; it is asked for it, then the
- * signer is asked once more, who signs the same bytes again or says that it never did. Nobody chooses the end: whoever
- * calls only has it found out.
+ * nothing that rows could say. A signer that cannot know (its guard was made anew) leaves the intent that was asked
+ * for, by its entry or by the signatures of two approvers. Whether the transaction happened is for the ledger to say;
+ * it is asked for it, then the signer is asked once more, who signs the same bytes again or says that it never did.
+ * Nobody chooses the end: whoever calls only has it found out.
  */
-#include "audit/event.h"
-#include "audit/leaf.h"
 #include "base/canon.h"
 #include "history.h"
 #include "key_gate.h"
 #include "record.h"
+#include "recorded.h"
 #include "step_signature.h"
 #include "store/lane.h"
 #include "withdrawals.h"
 #include "workers.h"
 
 #define LEDGER_WAIT_MS 2000
-
-/* What was recorded to be signed, and what the row has become. */
-struct recorded {
-    struct service *service;
-    struct uuid id;
-    struct store_withdrawal row;
-    struct store_leaf leaf; /* the entry `withdrawal.signing`; no bytes: none is shown */
-    bool whole;             /* all entries are there, so that the signer may be asked to sign */
-    bool promised;          /* no entry is shown, and the signer says what it promised: `transaction_id` */
-    bool ended;             /* that one stood in a log that ended, and `leaf` is what log_fork_end wrote instead */
-    struct digest intent_id;
-    struct digest transaction_id;
-    struct bytes handed_in; /* an intent to be used in place of the row's */
-};
 
 struct settling {
     struct service *service;
@@ -51,180 +37,50 @@ struct settling {
     json_t *view;
 };
 
-static void recorded_wipe(struct recorded *recorded)
+struct approving {
+    const struct settling *settling;
+    const struct bytes *intent;
+    bool approved;
+};
+
+static enum status approved_in(struct store_tx *tx, void *context, struct fault *fault)
 {
-    store_withdrawal_wipe(&recorded->row);
-    store_leaf_wipe(&recorded->leaf);
-    bytes_free(&recorded->handed_in);
+    struct approving *approving = context;
+    const struct recorded *recorded = &approving->settling->recorded;
+    return withdrawal_was_approved(&approving->approved, recorded->service, tx, &recorded->id, approving->intent,
+                                   fault);
 }
 
-static enum status read_row_in(struct store_tx *tx, void *context, struct fault *fault)
+/*
+ * Of a withdrawal that the signer may have forgotten: only this intent can have been signed. By the entry of its
+ * request; of one that began in a log that ended, or has no entry, by what two approvers signed, as no row can say.
+ */
+static enum status check_asked(const struct settling *settling, const struct bytes *document, struct fault *fault)
 {
-    struct recorded *recorded = context;
-    store_withdrawal_wipe(&recorded->row);
-    return store_withdrawal_get(&recorded->row, tx, &recorded->id, fault);
-}
-
-static enum status read_refs(struct recorded *recorded, struct fault *fault)
-{
-    struct audit_leaf leaf;
-    struct audit_event event = {0};
-    enum status status = audit_leaf_parse(&leaf, recorded->leaf.raw.data, recorded->leaf.raw.len, fault);
-    if (status == STATUS_OK) {
-        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
-    }
-    if (status == STATUS_OK) {
-        status = audit_event_ref(&recorded->intent_id, &event, "intent");
-    }
-    if (status == STATUS_OK) {
-        status = audit_event_ref(&recorded->transaction_id, &event, "transaction");
-    }
-    audit_event_wipe(&event);
-    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, recorded->leaf.act, "does not name them");
-}
-
-static void take_signing(struct recorded *recorded, struct store_leaf_list *list)
-{
-    for (size_t i = list->count; i > 0 && recorded->leaf.raw.len == 0; i--) {
-        if (strcmp(list->rows[i - 1].act, audit_action_text(AUDIT_WITHDRAWAL_SIGNING)) == 0) {
-            recorded->leaf = list->rows[i - 1];
-            list->rows[i - 1] = (struct store_leaf){0}; /* transferred */
-        }
-    }
-}
-
-/* What log_fork_end wrote, and nothing else that a history begins with. */
-static bool tells_end(const struct store_leaf *entry)
-{
-    struct audit_leaf leaf;
-    struct audit_event event = {0};
-    bool tells = entry->ord == 1 && strcmp(entry->act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0 &&
-                 audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, NULL) == STATUS_OK &&
-                 audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
-                 strcmp(event.reason, status_info(STATUS_LOG_ENDED)->code) == 0;
-    audit_event_wipe(&event);
-    return tells;
-}
-
-/* The history of a withdrawal begins with its request, or where the log before this one ended. */
-static void take_ended(struct recorded *recorded, struct store_leaf_list *list)
-{
-    recorded->ended = list->count > 0 && tells_end(&list->rows[0]);
-    if (recorded->ended) {
-        recorded->leaf = list->rows[0];
-        list->rows[0] = (struct store_leaf){0}; /* transferred */
-    }
-}
-
-/* The newest entry before a signature, if one is shown. */
-static enum status find_signing(struct recorded *recorded, struct fault *fault)
-{
-    struct history history = {.whole = false};
-    enum status status = history_read(&history, recorded->service, &recorded->id, fault);
-    recorded->whole = history.whole;
-    if (status == STATUS_OK) {
-        take_signing(recorded, &history.entries);
-    }
-    if (status == STATUS_OK && recorded->leaf.raw.len == 0) {
-        take_ended(recorded, &history.entries);
-    }
-    history_wipe(&history);
-    return status;
-}
-
-static enum status read_recorded(struct recorded *recorded, const struct http_request *request, struct fault *fault)
-{
-    if (uuid_parse(&recorded->id, request->parameters[0]) != STATUS_OK) {
-        return fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
-    }
-    enum status status = store_read(recorded->service->store, read_row_in, recorded, fault);
-    if (status == STATUS_OK) {
-        status = find_signing(recorded, fault);
-    }
-    return status == STATUS_OK && recorded->leaf.raw.len > 0 ? read_refs(recorded, fault) : status;
-}
-
-/* What differs */
-
-static bool is_recorded_intent(const struct recorded *recorded, const struct bytes *document)
-{
+    const struct recorded *recorded = &settling->recorded;
+    struct approving approving = {.settling = settling, .intent = document};
     struct digest digest;
-    intent_digest(&digest, document->data, document->len);
-    return digest_equal(&digest, &recorded->intent_id);
+    if (recorded->asked) {
+        intent_digest(&digest, document->data, document->len);
+        return digest_equal(&digest, &recorded->asked_id)
+                   ? STATUS_OK
+                   : fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that was asked for: hand in that one");
+    }
+    enum status status = store_read(settling->service->store, approved_in, &approving, fault);
+    return status != STATUS_OK || approving.approved
+               ? status
+               : fault_set(fault, STATUS_ROLLBACK, "promises",
+                           "a guard before the signer's may have promised it, and neither the trail nor two approvals "
+                           "that are kept say with which intent");
 }
 
-static void append_difference(json_t *array, const char *field, const char *row, const char *recorded)
+static enum status check_document(const struct settling *settling, const struct bytes *document, struct fault *fault)
 {
-    (void)json_array_append_new(array, json_pack("{s:s, s:s, s:s}", "field", field, "row", row, "recorded", recorded));
-}
-
-/* A column of digests: of the row's bytes, against what the entry names. */
-static void compare_digest(json_t *array, const char *field, const struct digest *row, const struct digest *recorded)
-{
-    char is[DIGEST_HEX_LEN + 1];
-    char was[DIGEST_HEX_LEN + 1];
-    if (!digest_equal(row, recorded)) {
-        digest_format(is, row);
-        digest_format(was, recorded);
-        append_difference(array, field, is, was);
+    const struct recorded *recorded = &settling->recorded;
+    if (recorded->leaf.raw.len > 0 && !recorded->promised && !recorded_is_intent(recorded, document)) {
+        return fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that was recorded: hand in that one");
     }
-}
-
-static void check_signature(json_t *array, const struct recorded *recorded)
-{
-    struct signed_document transaction = {0};
-    struct fault why = {0};
-    const struct wallet *wallet = step_wallet(recorded->service, &recorded->row);
-    if (recorded->row.signature.data == NULL) {
-        return; /* none yet */
-    }
-    enum status status = step_signed_transaction(&transaction, &recorded->row, &why);
-    if (status == STATUS_OK && wallet != NULL) {
-        status = signed_document_verify(&transaction, "transaction", 0, &wallet->key, &why);
-    }
-    signed_document_free(&transaction);
-    if (status != STATUS_OK) {
-        append_difference(array, "signature", status_info(status)->code, "ok");
-    }
-}
-
-static json_t *differences_of(const struct recorded *recorded)
-{
-    json_t *array = json_array();
-    struct step_difference columns[STEP_COLUMNS];
-    struct intent intent;
-    struct digest digest;
-    const struct store_withdrawal *row = &recorded->row;
-    if (recorded->leaf.raw.len > 0) {
-        intent_digest(&digest, row->intent.data, row->intent.len);
-        compare_digest(array, "intent_digest", &digest, &recorded->intent_id);
-        transaction_id(&digest, row->transaction.data, row->transaction.len);
-        compare_digest(array, "transaction_id", &digest, &recorded->transaction_id);
-    }
-    if (intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK) {
-        size_t count = step_papers_compare(columns, row, &intent);
-        for (size_t i = 0; i < count; i++) {
-            append_difference(array, columns[i].field, columns[i].row, columns[i].papers);
-        }
-    }
-    check_signature(array, recorded);
-    return array;
-}
-
-enum status withdrawal_differences(struct service *service, const struct http_request *request,
-                                   struct http_reply *reply, struct fault *fault)
-{
-    struct recorded recorded = {.service = service};
-    enum status status = read_recorded(&recorded, request, fault);
-    if (status == STATUS_OK) {
-        json_t *object = json_pack("{s:s, s:b, s:s, s:o}", "state", withdrawal_state_text(recorded.row.state),
-                                   "recorded", recorded.leaf.raw.len > 0, "reason", recorded.row.reason, "differences",
-                                   differences_of(&recorded));
-        status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "differences", "%s", "")
-                                : http_reply_json(reply, 200, object, fault);
-    }
-    recorded_wipe(&recorded);
-    return status;
+    return recorded->forgotten ? check_asked(settling, document, fault) : STATUS_OK;
 }
 
 /* What was recorded, from an intent that has its digest: the row's own, or the one that was handed in. */
@@ -234,10 +90,10 @@ static enum status find_truth(struct settling *settling, struct fault *fault)
     struct transaction transaction;
     struct digest id;
     const struct bytes *document = recorded->handed_in.len > 0 ? &recorded->handed_in : &recorded->row.intent;
-    if (!recorded->promised && !is_recorded_intent(recorded, document)) {
-        return fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that was recorded: hand in that one");
+    enum status status = check_document(settling, document, fault);
+    if (status == STATUS_OK) {
+        status = bytes_copy(&settling->document, document->data, document->len);
     }
-    enum status status = bytes_copy(&settling->document, document->data, document->len);
     if (status == STATUS_OK) {
         status = intent_decode(&settling->intent, document->data, document->len, fault);
     }
@@ -257,6 +113,9 @@ static enum status find_truth(struct settling *settling, struct fault *fault)
         return status;
     }
     transaction_id(&id, settling->truth.transaction.data, settling->truth.transaction.len);
+    if (recorded->forgotten && !recorded->ended) {
+        recorded->transaction_id = id; /* nobody else knows it */
+    }
     return digest_equal(&id, &recorded->transaction_id)
                ? STATUS_OK
                : fault_set(fault, STATUS_MISMATCH, "intent",
@@ -372,7 +231,7 @@ static enum status ask_signer(struct settling *settling, struct fault *fault)
     return status == STATUS_OK ? submit(settling, fault) : status;
 }
 
-/* Which transaction it was, when no entry says so. Out: its end, where there was none. */
+/* Which transaction it was, when no entry of this log says so. Out: its end, where there was none. */
 static enum status ask_memory(struct settling *settling, struct fault *fault)
 {
     struct wire_recall_reply memory;
@@ -380,26 +239,34 @@ static enum status ask_memory(struct settling *settling, struct fault *fault)
     enum status status = step_recall(&memory, settling->service, &recorded->id, fault);
     settling->unpromised = status == STATUS_OK && !memory.promised;
     if (settling->unpromised) {
-        return fail(settling, STATUS_NOT_FOUND);
+        return fail(settling, recorded->ended ? STATUS_LOG_ENDED : STATUS_NOT_FOUND);
     }
     recorded->promised = status == STATUS_OK;
-    recorded->transaction_id = memory.transaction;
-    return status;
+    recorded->forgotten = status == STATUS_ROLLBACK;
+    if (recorded->promised) {
+        recorded->transaction_id = memory.transaction;
+    }
+    if (recorded->forgotten) {
+        fault_clear(fault);
+    }
+    return recorded->forgotten ? STATUS_OK : status;
 }
 
-/* How it ended, or what stands in the way of knowing it. */
-static enum status judge(struct settling *settling, struct fault *fault)
+/* The ledger does not have it, and can take it still. */
+static enum status ask_further(struct settling *settling, struct fault *fault)
+{
+    const struct recorded *recorded = &settling->recorded;
+    return recorded->ended       ? take_kept(settling, STATUS_LOG_ENDED, fault)
+           : recorded->promised  ? take_kept(settling, STATUS_CORRUPT, fault)
+           : recorded->forgotten ? take_kept(settling, STATUS_ROLLBACK, fault)
+                                 : ask_signer(settling, fault);
+}
+
+/* What became of the transaction, which is known. */
+static enum status find_end(struct settling *settling, struct fault *fault)
 {
     uint64_t next = 0;
-    enum status status = settling->recorded.leaf.raw.len == 0 ? ask_memory(settling, fault) : STATUS_OK;
-    if (status == STATUS_OK && settling->to == WITHDRAWAL_FAILED) {
-        return STATUS_OK;
-    }
-    status = status == STATUS_OK ? find_truth(settling, fault) : status;
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = ask_ledger(settling, STATUS_OK, fault);
+    enum status status = ask_ledger(settling, STATUS_OK, fault);
     if (status != STATUS_NOT_FOUND) {
         return status;
     }
@@ -409,10 +276,19 @@ static enum status judge(struct settling *settling, struct fault *fault)
     if (status == STATUS_OK && next > settling->intent.seq) {
         return ask_ledger(settling, STATUS_REPLAY, fault); /* its sequence is used, by now perhaps for this */
     }
-    return status != STATUS_OK           ? status
-           : settling->recorded.ended    ? take_kept(settling, STATUS_LOG_ENDED, fault)
-           : settling->recorded.promised ? take_kept(settling, STATUS_CORRUPT, fault)
-                                         : ask_signer(settling, fault);
+    return status == STATUS_OK ? ask_further(settling, fault) : status;
+}
+
+/* How it ended, or what stands in the way of knowing it. */
+static enum status judge(struct settling *settling, struct fault *fault)
+{
+    bool unrecorded = settling->recorded.leaf.raw.len == 0 || settling->recorded.ended;
+    enum status status = unrecorded ? ask_memory(settling, fault) : STATUS_OK;
+    if (status == STATUS_OK && settling->to == WITHDRAWAL_FAILED) {
+        return STATUS_OK;
+    }
+    status = status == STATUS_OK ? find_truth(settling, fault) : status;
+    return status == STATUS_OK ? find_end(settling, fault) : status;
 }
 
 /* A confirmed row must have what it was confirmed for: only what is not there is filled in. */
@@ -577,7 +453,7 @@ enum status withdrawal_settle(struct service *service, const struct http_request
     struct settling settling = {.service = service, .request = request, .recorded.service = service};
     enum status status = read_body(&settling.recorded, request, fault);
     if (status == STATUS_OK) {
-        status = read_recorded(&settling.recorded, request, fault);
+        status = recorded_read(&settling.recorded, request, fault);
     }
     if (status == STATUS_OK && settling.recorded.row.state != WITHDRAWAL_QUARANTINED) {
         status = fault_set(fault, STATUS_CONFLICT, "state", "is %s: only a quarantine is settled",

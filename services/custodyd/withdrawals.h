@@ -57,6 +57,14 @@ MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct
                                         struct fault *fault);
 
 /*
+ * Whether two approvers signed this intent (document bytes) for the withdrawal, under the policy that it names: what no
+ * row says without them.
+ */
+MUST_CHECK enum status withdrawal_was_approved(bool *out, const struct service *service, struct store_tx *tx,
+                                               const struct uuid *withdrawal, const struct bytes *document,
+                                               struct fault *fault);
+
+/*
  * Whether it may be asked for at all, before anything is held for it: STATUS_FORBIDDEN (`requester`) while its
  * requester is suspended; of a transfer as policy_check_possible, under the version that it is asked for.
  */

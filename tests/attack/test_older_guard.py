@@ -7,6 +7,7 @@ import hashlib
 import json
 import pathlib
 import shutil
+import subprocess
 import sys
 import unittest
 
@@ -152,6 +153,68 @@ class OlderGuard(strongroom.Case):
         self.assertTrue(any("where=promises" in line and "older copy" in line for line in refusals), refusals)
         self.assertNotIn(row["id"], "".join(line for line in place.log("transfer").splitlines() if "transfer.signed" in line))
         self.until(lambda: place.call("GET", "/healthz").status == 503, "the service says so")
+
+    def settle(self, row, intent=None):
+        return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle", {"intent": intent} if intent else None)
+
+    def hide(self, row):
+        self.place.psql(f"UPDATE audit.leaf SET oid = 'hidden' WHERE oid = '{row['id']}'")
+
+    def quarantine(self, row):
+        self.place.psql(f"""UPDATE custody.withdrawal SET state = 'quarantined', ver = ver + 1 WHERE id = '{row["id"]}';
+            UPDATE custody.outbox SET done_at = now() WHERE withdrawal = '{row["id"]}' AND done_at IS NULL""")
+
+    def start_transfer(self):
+        """Whose guard has no key yet: the founding one is admitted to it again, by the orders of then."""
+        place, socket = self.place, ("--socket", f"{self.place.dir}/run/transfer.sock")
+        work = place.dir / "ceremony/transfer"
+        subprocess.run([strongroom.DEMO / "services", "start", place.dir, "transfer"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
+                       env=place.environment)
+        place.custody("key", "admit", "--document", f"{work}/key.json", "--command", f"{work}/key.admit.json", "--ceremony", f"{work}/transcript.json",
+                      "--backup", f"{work}/backup/backup.json", "--restore", f"{work}/restore.json", *socket)
+        place.custody("key", "send", "--command", f"{work}/key.activate.json", *socket)
+        place.start()
+
+    def test_z_a_guard_is_made_anew(self):
+        """It cannot say what the one before promised. What the trail tells nothing of ends by what was asked for, once the ledger has that
+        or cannot take it any more: never by a row."""
+        place = self.place
+        rows = {row["amount"]: row for row in place.call("GET", "/v1/withdrawals").json["withdrawals"]}
+        paid, recorded = rows["3"], rows["4"]
+        place.stop("custodyd", "transfer")
+        place.initialise_guard("transfer", "--promises", place.value("SELECT max(promises) FROM custody.withdrawal"))
+        place.configure("custodyd", transaction_window=2)
+        self.start_transfer()
+        lost = place.proposed(5)
+        place.approve(lost, "approver-1")
+        place.history_to(lost["id"], "withdrawal.approve")
+        for row in (paid, lost):
+            self.quarantine(row)
+
+        with self.subTest("the row has another intent than was asked for"):
+            place.psql(f"""UPDATE custody.withdrawal SET intent = convert_to(regexp_replace(convert_from(intent, 'UTF8'),
+                '"valid_until":"[0-9]+"', '"valid_until":"{json.loads(lost["intent"])["valid_from"]}"'), 'UTF8') WHERE id = '{lost["id"]}'""")
+            self.assertProblem(self.settle(lost), 403, "mismatch", "intent")
+            end = int(json.loads(lost["intent"])["valid_until"])
+            self.until(lambda: self.entries("trail.anchor") and place.ledger_height() >= end, "blocks come")  # each read is anchored
+            reply = self.settle(lost, lost["intent"])
+            self.assertEqual((reply.status, reply.json["withdrawal"]["state"]), (200, "failed"))
+            held = "SELECT (SELECT count(*) FROM custody.reservation WHERE withdrawal = '{0}'), (SELECT count(*) FROM custody.lane WHERE holder = '{0}')"
+            self.assertEqual(place.psql(held.format(lost["id"])), [["0", "1"]])  # its sequence may be promised
+        with self.subTest("it was recorded, and its time is long over"):
+            state = f"SELECT state || ' ' || coalesce(reason, '') FROM custody.withdrawal WHERE id = '{recorded['id']}'"
+            self.assertEqual(place.value(state), "recorded ")  # it is waited for as long as it could be signed
+            self.later(2)
+            self.until(lambda: place.value(state) == "quarantined conflict", "nobody waits for it any more")
+        with self.subTest("nothing is shown of it, and the ledger may take it"):
+            self.hide(recorded)
+            self.assertProblem(self.settle(recorded), 503, "rollback", "trail")
+            of = f"withdrawal = '{recorded['id']}'"
+            place.psql(f"DELETE FROM custody.approval WHERE {of} AND person = 'approver-2'")
+            self.assertProblem(self.settle(recorded), 503, "rollback", "promises")
+        with self.subTest("nothing is shown of it, and the ledger has it"):
+            self.hide(paid)
+            self.assertEqual(self.settle(paid).json["withdrawal"]["state"], "confirmed")
 
 
 if __name__ == "__main__":

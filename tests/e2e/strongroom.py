@@ -175,7 +175,7 @@ class Evaluation:
                 (self.dir / "etc" / name).write_text("".join(f"{line}\n" for line in lines))
         self.script("provision")
 
-    def initialise_guard(self, role):
+    def initialise_guard(self, role, *more):
         """As provision does, in place of the one that was copied: a signer takes no copy."""
         guard, etc = self.dir / "guards" / role, self.dir / "etc"
         shutil.rmtree(guard)
@@ -183,7 +183,7 @@ class Evaluation:
             done = subprocess.run([self.dir / "bin/signerd", "initialise", "--role", role, "--guard", guard, "--key", role, "--token",
                             (etc / f"tokens/{role}.uri").read_text().strip(), "--pin-fd", str(pin.fileno()), "--policy",
                             etc / "policy.json", "--command", self.dir / f"ceremony/guard-{role}.json", "--genesis",
-                            etc / "genesis.json"], stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[pin.fileno()],
+                            etc / "genesis.json", *more], stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[pin.fileno()],
                            text=True, check=False,
                            env={**self.environment, "SOFTHSM2_CONF": str(etc / "softhsm2.conf")})
         if done.returncode != 0:
