@@ -2,7 +2,8 @@
  * Problem documents: what a caller is told when a request fails.
  *
  * A fault about the caller's input names the field and the rule. A fault of our own (HTTP 500) is logged with its
- * particulars and answered without them.
+ * particulars and answered without them; of one of the database the particulars are where it is and what it said, and
+ * who asks may be anybody, since tokens stand in it.
  */
 #include "problem.h"
 
@@ -34,7 +35,7 @@ static json_t *problem_object(const struct fault *fault, int http, const struct 
                   info->text, "status", http, "code", info->code, "correlation", id);
     if (problem != NULL && info->http != 500) {
         set_text(problem, "field", fault->where);
-        set_text(problem, "detail", fault->detail);
+        set_text(problem, "detail", strcmp(fault->where, "postgresql") == 0 ? "" : fault->detail);
     }
     return problem;
 }

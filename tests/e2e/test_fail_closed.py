@@ -301,6 +301,8 @@ class FailClosed(strongroom.Trailed, strongroom.Case):
     def test_database_gone(self):
         self.place.postgres_kill()
         self.assertClosed("database", ("unavailable",), reads=False)
+        anybody = self.place.call("GET", "/v1/withdrawals", headers={"Authorization": f"Bearer sr_{'A' * 43}"})
+        self.assertEqual((anybody.status, anybody.json["field"], anybody.json.get("detail")), (503, "postgresql", None), "where it is tells the log alone")
         self.place.postgres_start()
         self.assertHeals()
 
