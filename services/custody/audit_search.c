@@ -231,7 +231,7 @@ static enum status search_end(struct search *search, const char *next, struct fa
     }
     tell_archive(search->first);
     if (next[0] != '\0' && !search->input->options->json) {
-        (void)printf("there may be more: the same with cursor=%s\n", next);
+        (void)fprintf(stderr, "there may be more: the same with cursor=%s\n", next);
     }
     if (search->doubted > 0) {
         (void)snprintf(doubted, sizeof(doubted), "%zu of %zu rows are not shown to be what was signed", search->doubted,

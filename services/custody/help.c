@@ -116,9 +116,9 @@ static const struct {
     {STATUS_NOT_CANONICAL, order_files, "custody audit review", "ORDER"},
     {STATUS_TOO_LARGE, order_files, "custody audit review", "ORDER"},
     {STATUS_PROOF_INVALID,
-     "custody audit show ENTRY says who signed it: that auditor has the file, which proves itself. Without it review "
-     "those "
-     "entries again: custody audit review FROM, with the first of them; docs/incident.md when a row was altered",
+     "of a review: custody audit show ENTRY says who signed it and has the file, which proves itself; without it "
+     "review "
+     "those entries again (custody audit review FROM). Of altered rows: docs/incident.md",
      "custody audit reviews"},
     {STATUS_ROLLBACK,
      "export again: custody audit export. If the new one is as short, the trail was cut: keep both, docs/incident.md",
@@ -239,7 +239,7 @@ static const struct {
      "custody wait"},
     {STATUS_UNAUTHENTICATED,
      "give a person's bearer token, by --token-file or STRONGROOM_TOKEN; on the host, custodyd token grants one"},
-    {STATUS_FORBIDDEN, "use the token of a person with that role"},
+    {STATUS_FORBIDDEN, "a person with that role must do it: own token, own key"},
     {STATUS_NOT_PERMITTED, "the user who calls must be among the signer's clients, custodians or observers"},
     {STATUS_NOT_FOUND, "check the name or id: custody list, custody wallets and custody key list show those there are"},
     {STATUS_INVALID, "correct the field and do it again"},

@@ -457,6 +457,12 @@ class Entry(Lying):
         self.service.routes["GET", f"/v1/audit/entries?oid={ID}&limit=100"] = (200, {"entries": [row], "first": 0})
         self.assertNotIn("MISSING", self.good("audit", "search", f"oid={ID}", *self.base))
 
+    def test_where_to_go_on_is_no_entry(self):
+        row = {"seq": 3, "raw": base64.b64encode(self.trail.leaves[3]).decode()}
+        self.service.routes["GET", "/v1/audit/entries?limit=1"] = (200, {"entries": [row], "first": 0, "next": "00ff"})
+        done = self.custody("audit", "search", "limit=1", *self.base)
+        self.assertEqual((done.returncode, done.stdout.count("\n"), done.stderr), (0, 1, "there may be more: the same with cursor=00ff\n"))
+
     def test_questions_that_are_not_asked(self):
         """Of one name twice, and proofs from a later size to an earlier one."""
         for command in ("search", "count", "export"):
