@@ -67,7 +67,6 @@ static const struct command {
     {"address", "custody-verify address", "proves offline whose an address is", "[LATER POLICY ...]", 10, 5, 0, 64,
      verify_address},
 };
-
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_usage(FILE *stream)
@@ -150,6 +149,5 @@ int main(int argc, char **argv)
         return refuse(command, &fault);
     }
     enum verdict verdict = command->run(options.trust[0] == '\0' ? NULL : &trust, &options.request);
-    bool said = option_answered("custody-verify") == 0;
-    return (int)(verdict == VERDICT_PROVEN && !said ? VERDICT_INCOMPLETE : verdict);
+    return (int)(option_answered("custody-verify") != 0 && verdict == VERDICT_PROVEN ? VERDICT_INCOMPLETE : verdict);
 }

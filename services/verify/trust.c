@@ -189,9 +189,11 @@ const struct trust *trust_log(const struct trust *first, struct span origin)
 enum status trust_read(struct trust *out, const char *path, struct fault *fault)
 {
     struct bytes text = {0};
+    struct fault why = {0};
     enum status status = file_read_document(&text, path, TRUST_MAX, "trust", fault);
-    if (status == STATUS_OK) {
-        status = decode(out, (struct span){(const char *)text.data, text.len}, fault);
+    if (status == STATUS_OK && decode(out, (struct span){(const char *)text.data, text.len}, &why) != STATUS_OK) {
+        status =
+            fault_set(fault, why.status, "trust", "%s: %s%s%s", path, why.where, why.where[0] ? ": " : "", why.detail);
     }
     bytes_free(&text);
     return status;

@@ -73,6 +73,7 @@ class Usage(unittest.TestCase):
                 with self.subTest(f"{words[0]} {title}"):
                     done = self.run_it(*words, "--trust", self.write("t", content), self.bundle)
                     self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+                    self.assertRegex(done.stderr, rf"^custody-verify {words[0]}: --trust: \S*/t[: ]")
             for path in ("/nonexistent", self.place, "/dev/null"):
                 with self.subTest(f"{words[0]} {path}"):
                     self.assertEqual(self.run_it(*words, "--trust", path, self.bundle).returncode, 3)
