@@ -46,7 +46,8 @@ def run(bundle, trust):
     """(exit status, steps that said ok, all that was said)"""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in (("evidence.json", bundle), ("trust.json", trust)):
-            (pathlib.Path(folder) / name).write_text(content if isinstance(content, str) else strongroom.canonical(content))
+            if content is not None:
+                (pathlib.Path(folder) / name).write_text(content if isinstance(content, str) else strongroom.canonical(content))
         done = subprocess.run(["/bin/bash"], input=script(PAGE)[0], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               env={"PATH": "/usr/bin:/bin", "TMPDIR": folder}, check=False)
         left = {path.name for path in pathlib.Path(folder).iterdir()} - {"evidence.json", "trust.json"}
@@ -200,6 +201,7 @@ def alterations(forge):
     signature = lambda *path_: set_path(*path_, value=flip)
     numbered = lambda events: [{**event, "on": "1"} for event in events]
     return [
+        (1, "a whole export", lambda *_: '{"format":"strongroom-trail/v1"}\n{"checkpoint":""}\n'),
         (1, "a space", lambda bundle, _: strongroom.canonical(bundle).replace(",", ", ", 1)),
         (1, "a key twice", lambda bundle, _: '{"approvals":[],' + strongroom.canonical(bundle)[1:]),
         (1, "a document in another form", set_path("intent", value=lambda text: text.replace(",", ", ", 1))),
@@ -311,6 +313,7 @@ def check(case, evidence, trust_file):
     """The page proves the bundle, and refuses every alteration of it where it should."""
     texts = [pathlib.Path(file).read_text() for file in (evidence, trust_file)]
     proves(case, *texts)
+    case.assertEqual(run(None, texts[1])[:2], (1, []), "a file that is not there")
     bundle, trust = map(json.loads, texts)
 
     def attempt(alteration):
