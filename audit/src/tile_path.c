@@ -106,7 +106,7 @@ enum status audit_tile_path_parse(struct audit_tile *out, bool *out_entries, con
         audit_tile_path(again, &tile);
     }
     if (strcmp(again + strlen("tile/"), path) != 0) {
-        return fault_set(fault, STATUS_INVALID, "tile", "an index is groups of three digits, all but the last with x");
+        return fault_set(fault, STATUS_INVALID, "tile", "it is written %s", again);
     }
     *out = tile;
     *out_entries = entries;

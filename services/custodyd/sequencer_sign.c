@@ -23,7 +23,7 @@ static enum status guard_read(struct sequencer *sequencer, struct fault *fault)
     if (size > signing->asked.size) {
         return fault_set(fault, STATUS_ROLLBACK, "signer",
                          "the signer has signed %" PRIu64 " entries, the database has %" PRIu64
-                         ": it was set back, or its end was cut off; a newer backup or copy has the rest",
+                         ": a newer backup or copy has the rest",
                          size, signing->asked.size);
     }
     status = trail_view_root(&root, trail_tree(sequencer->config.trail), size, fault);
