@@ -67,7 +67,7 @@ static void tokens_tell_left_out(struct service *service, bool all)
     }
 }
 
-static enum status find_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status find_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct finding *finding = context;
     return store_token_find(&finding->token, tx, &finding->caller->auth, clock_utc_us(finding->service->clock), fault);
@@ -124,7 +124,7 @@ struct refusal {
 
 /* Evidence tells all entries of a withdrawal, and holds so many and no more: what anybody can make more of takes few of
  * those places, and never the first one; otherwise it only names it. */
-static enum status refusal_of(struct audit_event *event, struct store_tx *tx, const struct uuid *withdrawal,
+static enum status refusal_of(struct audit_event *event, const struct store_tx *tx, const struct uuid *withdrawal,
                               struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
@@ -139,7 +139,8 @@ static enum status refusal_of(struct audit_event *event, struct store_tx *tx, co
 }
 
 /* What the address names, when that has the form of an id of what the action is about. */
-static enum status refusal_object(struct audit_event *event, struct store_tx *tx, const char *id, struct fault *fault)
+static enum status refusal_object(struct audit_event *event, const struct store_tx *tx, const char *id,
+                                  struct fault *fault)
 {
     const char *type = audit_action_info(event->action)->object_type;
     struct uuid uuid;
@@ -164,7 +165,7 @@ static enum status refusal_object(struct audit_event *event, struct store_tx *tx
 }
 
 /* What a refused step of a withdrawal or order about personal data was about, as far as it is known. */
-static enum status refusal_terms(struct audit_event *event, const struct refusal *refusal, struct store_tx *tx,
+static enum status refusal_terms(struct audit_event *event, const struct refusal *refusal, const struct store_tx *tx,
                                  struct fault *fault)
 {
     struct uuid id;

@@ -123,7 +123,7 @@ static enum status verify_decision(struct deciding *deciding, enum approval_deci
 
 /* What the policy says with this decision counted: whether it says anything, and whether all is there. An approval from
  * before its step would be in the way of the same person's later one, so it is not kept. */
-static enum status judge(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
+static enum status judge(struct deciding *deciding, const struct store_tx *tx, struct fault *fault)
 {
     const struct approval *approval = &deciding->approval;
     const struct withdrawal_word word = {&approval->approver,
@@ -183,7 +183,7 @@ static enum status log_decision(struct deciding *deciding, struct store_tx *tx, 
 }
 
 /* The same document again is no second decision: answer what stands. */
-static enum status find_repeated(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
+static enum status find_repeated(struct deciding *deciding, const struct store_tx *tx, struct fault *fault)
 {
     struct store_approval_list list = {0};
     enum status status = store_approval_list(&list, tx, &deciding->id, fault);
@@ -260,7 +260,7 @@ static enum status begin_decision(struct deciding *deciding, struct store_tx *tx
     return status == STATUS_OK ? judge(deciding, tx, fault) : status;
 }
 
-static enum status finish_decision(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
+static enum status finish_decision(struct deciding *deciding, const struct store_tx *tx, struct fault *fault)
 {
     json_decref(deciding->view);
     deciding->view = NULL;
@@ -356,7 +356,7 @@ static enum status reply_decision(struct deciding *deciding, struct http_reply *
     return http_reply_json(reply, 200, object, fault);
 }
 
-static enum status foresee_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status foresee_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct deciding *deciding = context;
     bool request = deciding->action == AUDIT_WITHDRAWAL_REQUEST_SIGN;

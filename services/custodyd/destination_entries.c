@@ -132,7 +132,7 @@ static void pass_over_entry(struct reading *reading, const struct destination_en
     }
 }
 
-static enum status take_row(struct reading *reading, struct store_tx *tx, const struct store_document *row,
+static enum status take_row(struct reading *reading, const struct store_tx *tx, const struct store_document *row,
                             struct fault *fault)
 {
     struct destination_entry entry = {.verified = false};
@@ -180,7 +180,7 @@ static bool is_overrun(const struct destination_unfit *unfit)
 }
 
 /* All rows of an account were seen. */
-static enum status end_account(struct reading *reading, struct store_tx *tx, struct fault *fault)
+static enum status end_account(struct reading *reading, const struct store_tx *tx, struct fault *fault)
 {
     struct destination_page *page = reading->page;
     page->last = reading->account;
@@ -200,7 +200,7 @@ static enum status end_account(struct reading *reading, struct store_tx *tx, str
 }
 
 /* What the signer took last is looked at whatever stands beside it; the others of the account are not. */
-static enum status end_crowd(struct reading *reading, struct store_tx *tx, const struct store_document *next,
+static enum status end_crowd(struct reading *reading, const struct store_tx *tx, const struct store_document *next,
                              struct fault *fault)
 {
     struct store_document row = {.bytes = {0}};
@@ -217,7 +217,7 @@ static enum status end_crowd(struct reading *reading, struct store_tx *tx, const
 }
 
 /* Answers false in *out_more when the page is full, or no further row is wanted. */
-static enum status take_rows(bool *out_more, struct reading *reading, struct store_tx *tx,
+static enum status take_rows(bool *out_more, struct reading *reading, const struct store_tx *tx,
                              const struct store_document_list *list, struct fault *fault)
 {
     struct destination_page *page = reading->page;
@@ -254,7 +254,7 @@ static struct store_document_place behind(const struct name *account)
     return place;
 }
 
-static enum status read_rows(struct reading *reading, struct store_tx *tx, struct fault *fault)
+static enum status read_rows(struct reading *reading, const struct store_tx *tx, struct fault *fault)
 {
     struct destination_page *page = reading->page;
     struct store_document_place after = behind(&page->after);
@@ -281,8 +281,8 @@ static enum status read_rows(struct reading *reading, struct store_tx *tx, struc
     return status;
 }
 
-enum status destination_page_read(struct destination_page *page, const struct service *service, struct store_tx *tx,
-                                  struct fault *fault)
+enum status destination_page_read(struct destination_page *page, const struct service *service,
+                                  const struct store_tx *tx, struct fault *fault)
 {
     struct policy_chain_version *versions = NULL;
     struct reading reading = {.page = page};
@@ -311,7 +311,7 @@ static enum status unlisted(struct fault *fault, const char *why)
     return fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "%s", why);
 }
 
-enum status destination_find(struct destination_entry *out, const struct service *service, struct store_tx *tx,
+enum status destination_find(struct destination_entry *out, const struct service *service, const struct store_tx *tx,
                              const struct account_id *account, struct fault *fault)
 {
     struct destination_entry entry = {.verified = false};
@@ -359,7 +359,7 @@ struct copies {
     bool more;
 };
 
-static enum status look_at_copies(struct copies *copies, struct store_tx *tx, struct fault *fault)
+static enum status look_at_copies(struct copies *copies, const struct store_tx *tx, struct fault *fault)
 {
     struct store_document_list list = {0};
     enum status status = store_document_list_digest(&list, tx, DESTINATION_KIND, &copies->after, ROWS_PAGE, fault);
@@ -374,7 +374,7 @@ static enum status look_at_copies(struct copies *copies, struct store_tx *tx, st
     return status;
 }
 
-enum status destination_get(struct destination_entry *out, struct store_tx *tx, const struct digest *digest,
+enum status destination_get(struct destination_entry *out, const struct store_tx *tx, const struct digest *digest,
                             struct fault *fault)
 {
     struct copies copies = {.after = {.digest = *digest}, .more = true};
@@ -395,7 +395,7 @@ enum status destination_get(struct destination_entry *out, struct store_tx *tx, 
 }
 
 /* From the row where it was kept: STATUS_NOT_FOUND when another document is there, or none. */
-static enum status get_kept(struct destination_entry *out, struct store_tx *tx, const struct audit_event *event,
+static enum status get_kept(struct destination_entry *out, const struct store_tx *tx, const struct audit_event *event,
                             const struct digest *digest, struct fault *fault)
 {
     const char *address = audit_event_fact(event, DESTINATION_KIND);
@@ -414,8 +414,8 @@ static enum status get_kept(struct destination_entry *out, struct store_tx *tx, 
     return status;
 }
 
-static enum status get_recorded(struct destination_entry *out, struct store_tx *tx, const struct audit_event *event,
-                                struct fault *fault)
+static enum status get_recorded(struct destination_entry *out, const struct store_tx *tx,
+                                const struct audit_event *event, struct fault *fault)
 {
     struct digest digest;
     struct fault why = {0};
@@ -429,7 +429,7 @@ static enum status get_recorded(struct destination_entry *out, struct store_tx *
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
-enum status destination_find_recorded(struct signed_document *out, struct store_tx *tx,
+enum status destination_find_recorded(struct signed_document *out, const struct store_tx *tx,
                                       const struct store_leaf *signing, struct fault *fault)
 {
     struct destination_entry entry = {.verified = false};
@@ -449,7 +449,7 @@ enum status destination_find_recorded(struct signed_document *out, struct store_
     return status;
 }
 
-enum status destination_check_room(bool *out_kept, const struct service *service, struct store_tx *tx,
+enum status destination_check_room(bool *out_kept, const struct service *service, const struct store_tx *tx,
                                    const struct destination_entry *entry, struct fault *fault)
 {
     struct policy_chain_version *versions = NULL;

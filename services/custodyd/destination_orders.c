@@ -131,7 +131,7 @@ static enum status admit(struct handing *handing, struct fault *fault)
 }
 
 /* What is on the list already is what others look like. */
-static enum status alike_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status alike_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct handing *handing = context;
     const struct destination_entry entry = {.destination = handing->destination, .digest = handing->digest};

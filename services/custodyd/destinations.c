@@ -50,7 +50,7 @@ static void standing_parse(struct destination_standing *out, const char *value)
     }
 }
 
-enum status destination_standing_read(struct destination_standing *out, struct store_tx *tx,
+enum status destination_standing_read(struct destination_standing *out, const struct store_tx *tx,
                                       const struct digest *digest, struct fault *fault)
 {
     char subject[STORE_MARK_SUBJECT_SIZE];
@@ -116,7 +116,7 @@ struct showing {
 };
 
 /* Page by page in one transaction. */
-static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status list_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct showing *showing = context;
     struct destination_page *page = &showing->page;
@@ -174,8 +174,8 @@ static bool is_alike(const struct destination_entry *entry, const struct account
 }
 
 /* Entries are kept under their accounts, so those with the same first characters stand together. */
-static enum status list_alike(const struct service *service, struct store_tx *tx, const struct account_id *account,
-                              const char *where, struct fault *fault)
+static enum status list_alike(const struct service *service, const struct store_tx *tx,
+                              const struct account_id *account, const char *where, struct fault *fault)
 {
     struct destination_entry entries[ALIKE_PAGE];
     char front[NAME_SIZE];
@@ -200,7 +200,7 @@ static enum status list_alike(const struct service *service, struct store_tx *tx
     return status;
 }
 
-static enum status payer_alike(struct store_tx *tx, const struct account_id *account, const char *where,
+static enum status payer_alike(const struct store_tx *tx, const struct account_id *account, const char *where,
                                struct fault *fault)
 {
     struct store_payer payer;
@@ -215,7 +215,7 @@ static enum status payer_alike(struct store_tx *tx, const struct account_id *acc
                                : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
-enum status destination_check_alike(const struct service *service, struct store_tx *tx,
+enum status destination_check_alike(const struct service *service, const struct store_tx *tx,
                                     const struct account_id *account, const char *where, struct fault *fault)
 {
     const struct policy *policy = service_policy(service);

@@ -36,7 +36,7 @@ void destination_mark_value(char out[STORE_MARK_VALUE_SIZE], const struct destin
 void destination_mark_lasting(char out[STORE_MARK_VALUE_SIZE]);
 
 /* What stands in the mark of an entry. */
-MUST_CHECK enum status destination_standing_read(struct destination_standing *out, struct store_tx *tx,
+MUST_CHECK enum status destination_standing_read(struct destination_standing *out, const struct store_tx *tx,
                                                  const struct digest *digest, struct fault *fault);
 
 /* What counts of an account. */
@@ -89,7 +89,7 @@ struct destination_page {
  * when there are more than DESTINATION_UNFIT_MAX; `unfit` is told then, too.
  */
 MUST_CHECK enum status destination_page_read(struct destination_page *page, const struct service *service,
-                                             struct store_tx *tx, struct fault *fault);
+                                             const struct store_tx *tx, struct fault *fault);
 
 /* Turns to the next page, to be read. Answers false when this was the last. */
 bool destination_page_turn(struct destination_page *page);
@@ -105,7 +105,8 @@ void destination_store_key(struct name *out, const struct account_id *account);
  * was revoked. It may have expired. Out: destination_entry_wipe.
  */
 MUST_CHECK enum status destination_find(struct destination_entry *out, const struct service *service,
-                                        struct store_tx *tx, const struct account_id *account, struct fault *fault);
+                                        const struct store_tx *tx, const struct account_id *account,
+                                        struct fault *fault);
 
 /*
  * The entry with a digest, whether or not another one counts by now, from the row where it was kept or, without that,
@@ -113,14 +114,14 @@ MUST_CHECK enum status destination_find(struct destination_entry *out, const str
  * 1,024 rows claim the digest and none of those that were looked at holds it. Out: destination_entry_wipe;
  * without standing.
  */
-MUST_CHECK enum status destination_get(struct destination_entry *out, struct store_tx *tx, const struct digest *digest,
-                                       struct fault *fault);
+MUST_CHECK enum status destination_get(struct destination_entry *out, const struct store_tx *tx,
+                                       const struct digest *digest, struct fault *fault);
 
 /*
  * The entry that the entry `withdrawal.signing` of the trail names. A newer one may have come since; the signer and the
  * evidence go by what was recorded. STATUS_DESTINATION_UNLISTED. Out: signed_document_free.
  */
-MUST_CHECK enum status destination_find_recorded(struct signed_document *out, struct store_tx *tx,
+MUST_CHECK enum status destination_find_recorded(struct signed_document *out, const struct store_tx *tx,
                                                  const struct store_leaf *signing, struct fault *fault);
 
 /*
@@ -128,14 +129,14 @@ MUST_CHECK enum status destination_find_recorded(struct signed_document *out, st
  * (`document`) when a row stands there that holds another document, or none that verifies: it could not be kept, and
  * nobody would find it.
  */
-MUST_CHECK enum status destination_check_room(bool *out_kept, const struct service *service, struct store_tx *tx,
+MUST_CHECK enum status destination_check_room(bool *out_kept, const struct service *service, const struct store_tx *tx,
                                               const struct destination_entry *entry, struct fault *fault);
 
 /*
  * STATUS_LOOK_ALIKE (`where`) when the address looks like another one that is known: an entry of the list that is not
  * revoked, a wallet of ours, or somebody who has paid into one.
  */
-MUST_CHECK enum status destination_check_alike(const struct service *service, struct store_tx *tx,
+MUST_CHECK enum status destination_check_alike(const struct service *service, const struct store_tx *tx,
                                                const struct account_id *account, const char *where,
                                                struct fault *fault);
 

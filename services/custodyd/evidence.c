@@ -38,7 +38,7 @@ static enum status no_memory(struct fault *fault)
     return fault_set(fault, STATUS_NO_MEMORY, "evidence", "%s", "");
 }
 
-static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status load_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct gathering *gathering = context;
     json_decref(gathering->view);
@@ -157,7 +157,7 @@ static bool fits(const struct gathering *gathering, const struct audit_event *ev
 }
 
 /* STATUS_NOT_READY when it is not the entry. */
-static enum status take_signing(struct gathering *gathering, struct store_tx *tx, const struct store_leaf *entry,
+static enum status take_signing(struct gathering *gathering, const struct store_tx *tx, const struct store_leaf *entry,
                                 struct fault *fault)
 {
     struct audit_leaf leaf;
@@ -184,7 +184,7 @@ static enum status take_signing(struct gathering *gathering, struct store_tx *tx
     return status;
 }
 
-static enum status signing_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status signing_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct gathering *gathering = context;
     enum status status = STATUS_NOT_READY;
@@ -243,7 +243,7 @@ static enum status sweep_json(struct gathering *gathering, const struct signed_d
 }
 
 /* What was signed by a key that was in service has none. */
-static enum status sweep_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status sweep_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct gathering *gathering = context;
     struct signed_document order = {0};

@@ -14,7 +14,7 @@ struct expiry {
     struct store_withdrawal_names page;
 };
 
-static enum status list_expired_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status list_expired_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct expiry *expiry = context;
     return store_withdrawal_expired(&expiry->page, tx, clock_utc_us(expiry->service->clock), &expiry->after, fault);

@@ -15,7 +15,7 @@ struct explaining {
     json_t *out;
 };
 
-static enum status explain_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status explain_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct explaining *explaining = context;
     struct store_withdrawal row;
@@ -85,7 +85,7 @@ static const struct canon_field question_fields[] = {
     {"type", CANON_TEXT, true, offsetof(struct question, type), 16, 1, CANON_INTEGER_MAX},
 };
 
-static enum status look_up_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status look_up_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct question *question = context;
     struct destination_entry entry = {.verified = false};

@@ -47,7 +47,7 @@ static enum status unrecorded(struct fault *fault)
 }
 
 /* Rows of a later time than the trail (docs/rebuild.md) are not on their way: nothing was ever numbered so here. */
-static enum status check_numbered(struct store_tx *tx, const struct uuid *withdrawal, uint64_t ordinal,
+static enum status check_numbered(const struct store_tx *tx, const struct uuid *withdrawal, uint64_t ordinal,
                                   struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
@@ -67,14 +67,14 @@ struct numbering {
     uint64_t ordinal;
 };
 
-static enum status numbered_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status numbered_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct numbering *numbering = context;
     return check_numbered(tx, numbering->withdrawal, numbering->ordinal, fault);
 }
 
 /* Whether an entry of it was numbered, and a decision about it is awaited. */
-static enum status awaited_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status awaited_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct uuid *withdrawal = context;
     struct store_withdrawal row = {0};
@@ -178,7 +178,7 @@ static enum status check_intent(const struct history *history, const struct stor
                : fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that the entry of the request names");
 }
 
-enum status history_check(const struct history *history, struct store_tx *tx, const struct store_withdrawal *row,
+enum status history_check(const struct history *history, const struct store_tx *tx, const struct store_withdrawal *row,
                           struct fault *fault)
 {
     if (history->whole && history->entries.count == 0) {
@@ -218,7 +218,7 @@ struct looking {
     struct history history;
 };
 
-static enum status goes_on_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status goes_on_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct looking *looking = context;
     return history_check(&looking->history, tx, looking->row, fault);

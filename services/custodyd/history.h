@@ -44,7 +44,7 @@ bool history_asked(struct digest *out, const struct history *history);
  * (docs/rebuild.md); STATUS_NOT_READY: it is on its way; STATUS_MISMATCH: it names another intent; STATUS_CONFLICT: it
  * was rejected, cancelled or expired since; STATUS_CORRUPT: the history is not whole.
  */
-MUST_CHECK enum status history_check(const struct history *history, struct store_tx *tx,
+MUST_CHECK enum status history_check(const struct history *history, const struct store_tx *tx,
                                      const struct store_withdrawal *row, struct fault *fault);
 
 /* The same with a transaction of its own, and the statuses of history_read. */

@@ -48,8 +48,8 @@ struct basis {
     struct name destination_group;
 };
 
-static enum status collect_approvers(struct basis *basis, const struct approval_context *context, struct store_tx *tx,
-                                     const struct uuid *id, struct fault *fault)
+static enum status collect_approvers(struct basis *basis, const struct approval_context *context,
+                                     const struct store_tx *tx, const struct uuid *id, struct fault *fault)
 {
     struct store_approval_list list = {0};
     enum status status = store_approval_list(&list, tx, id, fault);
@@ -68,7 +68,7 @@ static enum status collect_approvers(struct basis *basis, const struct approval_
     return status;
 }
 
-static enum status look_up_destination(struct basis *basis, const struct service *service, struct store_tx *tx,
+static enum status look_up_destination(struct basis *basis, const struct service *service, const struct store_tx *tx,
                                        const struct account_id *account, struct fault *fault)
 {
     struct destination_entry entry = {.verified = false};
@@ -175,7 +175,7 @@ static enum status judge_under_both(struct withdrawal_judgement *out, const stru
     return STATUS_OK;
 }
 
-enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
+enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, const struct store_tx *tx,
                              const struct store_withdrawal *row, const struct withdrawal_word *word,
                              struct fault *fault)
 {
@@ -246,7 +246,7 @@ static bool is_approval(const struct store_approval *row, const struct service *
     return good;
 }
 
-enum status withdrawal_was_approved(bool *out, const struct service *service, struct store_tx *tx,
+enum status withdrawal_was_approved(bool *out, const struct service *service, const struct store_tx *tx,
                                     const struct uuid *withdrawal, const struct bytes *document, struct fault *fault)
 {
     struct store_approval_list list = {0};

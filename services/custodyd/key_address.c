@@ -30,7 +30,7 @@ void key_address_forged_news(struct news *out, const struct digest *key, const s
 struct judging {
     struct key_address *out;
     const struct service *service;
-    struct store_tx *tx;
+    const struct store_tx *tx;
     const struct digest *key;
     struct key_board_entry entry;
 };
@@ -134,7 +134,7 @@ static enum status judge_attestation(struct judging *judging, struct fault *faul
     return STATUS_OK;
 }
 
-enum status key_address_judge(struct key_address *out, const struct service *service, struct store_tx *tx,
+enum status key_address_judge(struct key_address *out, const struct service *service, const struct store_tx *tx,
                               const struct digest *key, struct fault *fault)
 {
     struct judging judging = {.out = out, .service = service, .tx = tx, .key = key};

@@ -57,8 +57,8 @@ int64_t key_address_interval_us(const struct service *service, const struct key_
  * Judges the address of a key from the stored papers and from what its signer said last. Only a failure of the database
  * is a failure here; forged papers are no news yet (key_address_refuse; the watch tells of all that it sees).
  */
-MUST_CHECK enum status key_address_judge(struct key_address *out, const struct service *service, struct store_tx *tx,
-                                         const struct digest *key, struct fault *fault);
+MUST_CHECK enum status key_address_judge(struct key_address *out, const struct service *service,
+                                         const struct store_tx *tx, const struct digest *key, struct fault *fault);
 
 /* STATUS_CORRUPT about `where`, for an address that is KEY_ADDRESS_FORGED, once the trail has been told. */
 MUST_CHECK enum status key_address_refuse(struct service *service, const struct digest *key,

@@ -42,7 +42,7 @@ static bool is_listed(const struct alarm_list *list, const char *key)
     return false;
 }
 
-static enum status list_copied_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status list_copied_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct listing *listing = context;
     struct store_mark_values values = {0};

@@ -275,7 +275,7 @@ struct seeking {
     struct account_id *out;
 };
 
-static enum status seek_account_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status seek_account_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct seeking *seeking = context;
     struct key_document document;

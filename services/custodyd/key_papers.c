@@ -152,8 +152,8 @@ enum status key_paper_mark(struct store_tx *tx, const char *kind, const struct d
     return store_mark_set(&mark, tx, subject, value, fault);
 }
 
-enum status key_paper_marked(struct store_document *out, struct store_tx *tx, const char *kind, const struct name *id,
-                             struct fault *fault)
+enum status key_paper_marked(struct store_document *out, const struct store_tx *tx, const char *kind,
+                             const struct name *id, struct fault *fault)
 {
     char subject[STORE_MARK_SUBJECT_SIZE];
     char value[STORE_MARK_VALUE_SIZE];
@@ -194,8 +194,8 @@ static void look_at(struct finding *finding, const struct store_document *row)
     signed_document_free(&paper);
 }
 
-static enum status look_at_marked(struct finding *finding, struct store_tx *tx, const char *kind, const struct name *id,
-                                  struct fault *fault)
+static enum status look_at_marked(struct finding *finding, const struct store_tx *tx, const char *kind,
+                                  const struct name *id, struct fault *fault)
 {
     struct store_document row = {.bytes = {0}};
     struct fault why = {0};
@@ -213,8 +213,8 @@ static enum status too_many(const char *kind, struct fault *fault)
     return fault_set(fault, STATUS_CORRUPT, kind, "somebody has put more than %d rows under one id", ROWS_MAX);
 }
 
-static enum status look_at_rows(struct finding *finding, struct store_tx *tx, const char *kind, const struct name *id,
-                                struct fault *fault)
+static enum status look_at_rows(struct finding *finding, const struct store_tx *tx, const char *kind,
+                                const struct name *id, struct fault *fault)
 {
     struct store_document_place after = {.id = *id};
     size_t seen = 0;
@@ -234,8 +234,8 @@ static enum status look_at_rows(struct finding *finding, struct store_tx *tx, co
     return status;
 }
 
-enum status key_paper_find(struct signed_document *out, struct store_tx *tx, const char *kind, const struct digest *key,
-                           const struct key_paper_choice *choice, struct fault *fault)
+enum status key_paper_find(struct signed_document *out, const struct store_tx *tx, const char *kind,
+                           const struct digest *key, const struct key_paper_choice *choice, struct fault *fault)
 {
     struct finding finding = {.choice = choice};
     struct name id;
@@ -287,7 +287,7 @@ bool key_paper_is_document(struct key_document *out, const struct service *servi
 }
 
 enum status key_paper_document(struct key_document *out, struct signed_document *out_signed,
-                               const struct service *service, struct store_tx *tx, const struct wire_key *key,
+                               const struct service *service, const struct store_tx *tx, const struct wire_key *key,
                                struct fault *fault)
 {
     struct store_document row = {0};
@@ -326,7 +326,7 @@ enum status key_paper_document(struct key_document *out, struct signed_document 
 }
 
 enum status key_paper_attestation(struct attestation *out, struct signed_document *out_signed, struct digest *out_bytes,
-                                  struct store_tx *tx, const struct key_document *document, struct fault *fault)
+                                  const struct store_tx *tx, const struct key_document *document, struct fault *fault)
 {
     struct store_document row = {0};
     struct signed_document signed_document = {0};
@@ -358,7 +358,7 @@ enum status key_paper_attestation(struct attestation *out, struct signed_documen
     return status == STATUS_OK ? STATUS_OK : corrupt(fault, "attestation", &why);
 }
 
-enum status key_paper_ceremony(struct bytes *out, struct store_tx *tx, const struct key_document *document,
+enum status key_paper_ceremony(struct bytes *out, const struct store_tx *tx, const struct key_document *document,
                                struct fault *fault)
 {
     struct store_document row = {0};

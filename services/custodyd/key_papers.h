@@ -55,7 +55,7 @@ MUST_CHECK enum status key_paper_mark(struct store_tx *tx, const char *kind, con
 /*
  * The row that is marked, as it stands there, under the id of rows; STATUS_NOT_FOUND. Out: store_document_wipe.
  */
-MUST_CHECK enum status key_paper_marked(struct store_document *out, struct store_tx *tx, const char *kind,
+MUST_CHECK enum status key_paper_marked(struct store_document *out, const struct store_tx *tx, const char *kind,
                                         const struct name *id, struct fault *fault);
 
 /* Which paper is wanted; of those that fit, when it was issued (microseconds UTC, signed). */
@@ -69,7 +69,7 @@ struct key_paper_choice {
  * issued last. STATUS_NOT_FOUND; STATUS_CORRUPT when the marked one does not fit and there are more rows than are
  * looked at. Out: signed_document_free.
  */
-MUST_CHECK enum status key_paper_find(struct signed_document *out, struct store_tx *tx, const char *kind,
+MUST_CHECK enum status key_paper_find(struct signed_document *out, const struct store_tx *tx, const char *kind,
                                       const struct digest *key, const struct key_paper_choice *choice,
                                       struct fault *fault);
 
@@ -87,7 +87,7 @@ bool key_paper_is_document(struct key_document *out, const struct service *servi
  * signed_document_free.
  */
 MUST_CHECK enum status key_paper_document(struct key_document *out, struct signed_document *out_signed,
-                                          const struct service *service, struct store_tx *tx,
+                                          const struct service *service, const struct store_tx *tx,
                                           const struct wire_key *key, struct fault *fault);
 
 /*
@@ -96,11 +96,11 @@ MUST_CHECK enum status key_paper_document(struct key_document *out, struct signe
  * NULL) signed_document_free; `out_bytes`: SHA-256 of the stored row, set with STATUS_CORRUPT, too.
  */
 MUST_CHECK enum status key_paper_attestation(struct attestation *out, struct signed_document *out_signed,
-                                             struct digest *out_bytes, struct store_tx *tx,
+                                             struct digest *out_bytes, const struct store_tx *tx,
                                              const struct key_document *document, struct fault *fault);
 
 /* The transcript that a key document names; STATUS_NOT_FOUND, STATUS_CORRUPT. Out: bytes_free. */
-MUST_CHECK enum status key_paper_ceremony(struct bytes *out, struct store_tx *tx, const struct key_document *document,
-                                          struct fault *fault);
+MUST_CHECK enum status key_paper_ceremony(struct bytes *out, const struct store_tx *tx,
+                                          const struct key_document *document, struct fault *fault);
 
 #endif

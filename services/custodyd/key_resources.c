@@ -176,7 +176,7 @@ static enum status append(json_t *array, json_t *view, struct fault *fault)
     return json_array_append_new(array, view) == 0 ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "");
 }
 
-static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status list_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct listing *listing = context;
     enum status status = STATUS_OK;
@@ -236,7 +236,7 @@ static enum status put_signed(json_t *object, const char *name, const struct sig
     return status;
 }
 
-static enum status put_papers(struct reading *reading, struct store_tx *tx, struct fault *fault)
+static enum status put_papers(struct reading *reading, const struct store_tx *tx, struct fault *fault)
 {
     struct signed_document document = {0};
     struct signed_document attestation = {0};
@@ -265,7 +265,7 @@ static enum status put_papers(struct reading *reading, struct store_tx *tx, stru
     return status;
 }
 
-static enum status read_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status read_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct reading *reading = context;
     json_decref(reading->out);

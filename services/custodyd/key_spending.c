@@ -55,7 +55,7 @@ struct scan {
     bool fresh; /* no earlier run has looked at it */
 };
 
-static enum status read_known_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status read_known_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     char text[STORE_MARK_VALUE_SIZE];
     uint64_t *known = context;
@@ -111,7 +111,7 @@ struct matching {
  * A row says that we asked for this transaction. Whoever edits rows can say so of any; what he cannot make are the
  * signatures of two approvers under the policy that this service serves.
  */
-static enum status was_approved(bool *out, const struct matching *matching, struct store_tx *tx,
+static enum status was_approved(bool *out, const struct matching *matching, const struct store_tx *tx,
                                 const struct store_withdrawal *row, struct fault *fault)
 {
     struct intent intent;
@@ -122,7 +122,7 @@ static enum status was_approved(bool *out, const struct matching *matching, stru
                : STATUS_OK;
 }
 
-static enum status match_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status match_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct matching *matching = context;
     struct store_withdrawal_list list = {0};

@@ -15,7 +15,7 @@ struct reading {
     unsigned long long unfit;
 };
 
-static enum status page_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status page_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct reading *reading = context;
     store_document_list_free(&reading->rows);

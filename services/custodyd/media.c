@@ -105,7 +105,7 @@ static json_t *entry_view(const struct store_medium_entry *entry)
 }
 
 /* Out: the open entries by the serial of their medium, of which each has one at most. */
-static enum status list_open(json_t *out, struct store_tx *tx, int64_t now, struct fault *fault)
+static enum status list_open(json_t *out, const struct store_tx *tx, int64_t now, struct fault *fault)
 {
     struct name after = {{0}};
     size_t got = STORE_MEDIA_MAX;
@@ -141,7 +141,7 @@ struct listing {
     json_t *open;  /* serial -> its open entry */
 };
 
-static enum status list_media(struct listing *listing, struct store_tx *tx, struct fault *fault)
+static enum status list_media(struct listing *listing, const struct store_tx *tx, struct fault *fault)
 {
     struct name after = {{0}};
     size_t got = STORE_MEDIA_MAX;
@@ -161,7 +161,7 @@ static enum status list_media(struct listing *listing, struct store_tx *tx, stru
     return status;
 }
 
-static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status list_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct listing *listing = context;
     (void)json_array_clear(listing->media);

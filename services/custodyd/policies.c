@@ -226,7 +226,7 @@ struct reading {
     bool telling; /* nothing is added any more: say what is left over */
 };
 
-static enum status page_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status page_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct reading *reading = context;
     store_document_list_free(&reading->rows);
@@ -276,7 +276,7 @@ static enum status read_pages(struct reading *reading, struct store *store, stru
     return status;
 }
 
-static enum status read_times_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status read_times_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct policies *policies = context;
     enum status status = STATUS_OK;

@@ -104,7 +104,7 @@ static enum status judge_again(struct changing *changing, struct store_tx *tx, s
 }
 
 /* Whether it goes to that address, and no entry lists it. */
-static enum status goes_nowhere(bool *out, const struct changing *changing, struct store_tx *tx,
+static enum status goes_nowhere(bool *out, const struct changing *changing, const struct store_tx *tx,
                                 const struct store_withdrawal *row, struct fault *fault)
 {
     struct destination_entry entry = {.verified = false};
@@ -177,7 +177,7 @@ struct listing {
     struct store_withdrawal_list list;
 };
 
-static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status list_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct listing *listing = context;
     store_withdrawal_list_free(&listing->list);
@@ -285,7 +285,7 @@ struct looking_up {
     char address[ADDRESS_TEXT_SIZE]; /* "" when the entry is not known here */
 };
 
-static enum status look_up_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status look_up_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct looking_up *looking_up = context;
     struct destination_entry entry = {.verified = false};
@@ -339,7 +339,7 @@ struct vetoes {
     struct store_document_list rows;
 };
 
-static enum status vetoes_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status vetoes_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct vetoes *vetoes = context;
     store_document_list_free(&vetoes->rows);

@@ -75,8 +75,8 @@ static bool was_in_force(const struct service *service, const struct policy_vers
     return at != NULL;
 }
 
-static enum status read_state(struct policies_state *out, struct store_tx *tx, const struct policy_version *version,
-                              struct fault *fault)
+static enum status read_state(struct policies_state *out, const struct store_tx *tx,
+                              const struct policy_version *version, struct fault *fault)
 {
     char subject[sizeof(POLICIES_SUBJECT) + DIGEST_HEX_LEN] = POLICIES_SUBJECT;
     char value[STORE_MARK_VALUE_SIZE];
@@ -113,7 +113,7 @@ static bool put_next(json_t *view, const struct wire_policy_next *next)
            json_object_set_new(view, "vetoes", vetoes) == 0;
 }
 
-static enum status version_view(json_t **out, const struct showing *showing, struct store_tx *tx,
+static enum status version_view(json_t **out, const struct showing *showing, const struct store_tx *tx,
                                 const struct policy_version *version, struct fault *fault)
 {
     const struct key_board_policy *said = &showing->said;
@@ -150,7 +150,7 @@ static enum status version_view(json_t **out, const struct showing *showing, str
     return STATUS_OK;
 }
 
-static enum status show_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status show_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct showing *showing = context;
     enum status status = STATUS_OK;

@@ -17,7 +17,7 @@ void recorded_wipe(struct recorded *recorded)
     bytes_free(&recorded->handed_in);
 }
 
-static enum status read_row_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status read_row_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct recorded *recorded = context;
     store_withdrawal_wipe(&recorded->row);

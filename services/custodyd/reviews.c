@@ -322,7 +322,7 @@ static enum status add_unfit(struct listing *listing, const struct trail_named *
                fault);
 }
 
-static enum status list_named(struct listing *listing, struct store_tx *tx, const struct trail_named *named,
+static enum status list_named(struct listing *listing, const struct store_tx *tx, const struct trail_named *named,
                               struct fault *fault)
 {
     struct store_document row = {.bytes = {0}};
@@ -353,7 +353,7 @@ static void cut(json_t *array, size_t count)
     }
 }
 
-static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status list_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct listing *listing = context;
     enum status status = STATUS_OK;
@@ -410,7 +410,7 @@ struct reading {
     struct store_document row;
 };
 
-static enum status read_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status read_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct reading *reading = context;
     store_document_wipe(&reading->row);

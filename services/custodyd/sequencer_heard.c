@@ -154,7 +154,7 @@ static enum status walk_row(struct walk *walk, const struct store_leaf *row, str
     return status;
 }
 
-static enum status walk_page(struct walk *walk, struct store_tx *tx, struct fault *fault)
+static enum status walk_page(struct walk *walk, const struct store_tx *tx, struct fault *fault)
 {
     struct store_leaf_list list = {0};
     const struct store_leaf_filter filter = {.from_seq = walk->next, .to_seq = walk->heard->from, .limit = PAGE};
@@ -170,7 +170,7 @@ static enum status walk_page(struct walk *walk, struct store_tx *tx, struct faul
 }
 
 /* In one snapshot. Out: whether the entries are there, since none of them has left for an archive. */
-static enum status walk_to_end(bool *out_there, struct walk *walk, struct store_tx *tx, struct fault *fault)
+static enum status walk_to_end(bool *out_there, struct walk *walk, const struct store_tx *tx, struct fault *fault)
 {
     struct store_head head = {0};
     enum status status = store_head_get(&head, tx, fault);

@@ -44,7 +44,7 @@ static enum status tail_row(void *context, const struct store_leaf *row, struct 
     return STATUS_OK;
 }
 
-static enum status verify_tail(struct trail_end *end, struct store_tx *tx, const struct store_head *head,
+static enum status verify_tail(struct trail_end *end, const struct store_tx *tx, const struct store_head *head,
                                const char *origin, struct fault *fault)
 {
     uint64_t from = head->size > TAIL ? head->size - TAIL : 0;
@@ -71,10 +71,10 @@ static enum status verify_tail(struct trail_end *end, struct store_tx *tx, const
 }
 
 /* The root from the tiles and from the frontier must both be the one of the head row. */
-static enum status verify_tree(struct trail_end *end, struct store_tx *tx, const struct store_head *head,
+static enum status verify_tree(struct trail_end *end, const struct store_tx *tx, const struct store_head *head,
                                struct fault *fault)
 {
-    const struct audit_tile_source source = {.fetch = trail_tile_fetch, .context = tx};
+    const struct audit_tile_source source = {.fetch = trail_tile_fetch, .context = &tx};
     struct digest root;
     enum status status = audit_frontier_decode(&end->frontier, head->frontier.data, head->frontier.len, fault);
     if (status != STATUS_OK) {

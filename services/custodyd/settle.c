@@ -43,7 +43,7 @@ struct approving {
     bool approved;
 };
 
-static enum status approved_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status approved_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct approving *approving = context;
     const struct recorded *recorded = &approving->settling->recorded;

@@ -54,7 +54,7 @@ static bool is_sweep(void *context, int64_t *out_issued_at_utc_us, const struct 
     return good;
 }
 
-static enum status load_sweep(struct step_papers *papers, struct store_tx *tx, struct fault *fault)
+static enum status load_sweep(struct step_papers *papers, const struct store_tx *tx, struct fault *fault)
 {
     struct sweeping sweeping = {.service = papers->service};
     const struct key_paper_choice choice = {.fits = is_sweep, .context = &sweeping};
@@ -65,7 +65,7 @@ static enum status load_sweep(struct step_papers *papers, struct store_tx *tx, s
                                                              : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
-static enum status load_approvals(struct step_papers *papers, struct store_tx *tx, struct fault *fault)
+static enum status load_approvals(struct step_papers *papers, const struct store_tx *tx, struct fault *fault)
 {
     struct store_approval_list list = {0};
     enum status status = store_approval_list(&list, tx, papers->id, fault);
@@ -139,7 +139,7 @@ enum status step_papers_check_columns(const struct store_withdrawal *row, const 
     return fault_set(fault, STATUS_MISMATCH, where, "the row does not say what the intent says");
 }
 
-static enum status find_listed(struct step_papers *papers, struct store_tx *tx, const struct account_id *account,
+static enum status find_listed(struct step_papers *papers, const struct store_tx *tx, const struct account_id *account,
                                struct fault *fault)
 {
     struct destination_entry entry = {0};
@@ -156,7 +156,7 @@ static enum status find_listed(struct step_papers *papers, struct store_tx *tx, 
  * The entry of the allow-list: the one that was recorded, whatever became of it since, or the one that is on the list.
  * The row's own intent must pay to the account that was recorded.
  */
-static enum status load_destination(struct step_papers *papers, struct store_tx *tx, const struct intent *intent,
+static enum status load_destination(struct step_papers *papers, const struct store_tx *tx, const struct intent *intent,
                                     struct fault *fault)
 {
     struct destination destination;
@@ -175,7 +175,7 @@ static enum status load_destination(struct step_papers *papers, struct store_tx 
     return status;
 }
 
-static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status load_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct step_papers *papers = context;
     struct intent intent;

@@ -95,7 +95,7 @@ enum status step_announce_to_signer(struct wire_announce_reply *out, enum wire_p
     return status;
 }
 
-static enum status promises_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status promises_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     return store_withdrawal_promises(context, tx, fault);
 }
@@ -111,7 +111,7 @@ struct knowing {
     struct wire_recall_request *request;
 };
 
-static enum status know_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status know_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct knowing *knowing = context;
     enum status status = store_withdrawal_promises(&knowing->request->promises, tx, fault);

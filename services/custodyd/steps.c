@@ -49,7 +49,7 @@ struct step {
     int64_t until_utc_us;                  /* until when it waits, 0: not known */
 };
 
-static enum status load_row_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status load_row_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct step *step = context;
     store_withdrawal_wipe(&step->row);
@@ -194,7 +194,7 @@ struct entry_look {
     struct destination_standing standing;
 };
 
-static enum status entry_look_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status entry_look_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct entry_look *look = context;
     return destination_standing_read(&look->standing, tx, &look->digest, fault);

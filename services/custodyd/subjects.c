@@ -167,7 +167,7 @@ static enum status check_field(const struct store_subject_rows *rows, const char
 }
 
 /* With the new ones, and behind whoever was faster: the entry has taken its number of this subject. */
-static enum status check_room(const struct recording *recording, struct store_tx *tx, struct fault *fault)
+static enum status check_room(const struct recording *recording, const struct store_tx *tx, struct fault *fault)
 {
     struct store_subject_rows rows = {0};
     enum status status = store_subject_list(&rows, tx, &recording->seal.subject, SUBJECT_ROWS_MAX + 1, fault);

@@ -27,7 +27,7 @@ enum status suspense_receive(struct service *service, const struct news *news, c
     return store_transact(service->store, receive_in, &receiving, fault);
 }
 
-enum status suspense_take_off(struct amount *out_held, struct amount *inout_balance, struct store_tx *tx,
+enum status suspense_take_off(struct amount *out_held, struct amount *inout_balance, const struct store_tx *tx,
                               const struct wallet *wallet, const struct digest *asset, struct fault *fault)
 {
     struct amount held;
@@ -65,7 +65,7 @@ static json_t *receipt_view(const struct store_suspense *row)
     return view;
 }
 
-enum status suspense_view(json_t **out, struct store_tx *tx, const struct wallet *wallet, struct fault *fault)
+enum status suspense_view(json_t **out, const struct store_tx *tx, const struct wallet *wallet, struct fault *fault)
 {
     struct store_suspense_list list = {0};
     json_t *array = json_array();
@@ -89,7 +89,7 @@ struct counting {
     size_t count;
 };
 
-static enum status count_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status count_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct counting *counting = context;
     free(counting->keys);

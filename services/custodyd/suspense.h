@@ -15,11 +15,12 @@ MUST_CHECK enum status suspense_receive(struct service *service, const struct ne
                                         const struct store_suspense *receipt, struct fault *fault);
 
 /* Takes what the wallet has in suspense, which is `out_held`, off its balance; zero is left when that is more. */
-MUST_CHECK enum status suspense_take_off(struct amount *out_held, struct amount *inout_balance, struct store_tx *tx,
-                                         const struct wallet *wallet, const struct digest *asset, struct fault *fault);
+MUST_CHECK enum status suspense_take_off(struct amount *out_held, struct amount *inout_balance,
+                                         const struct store_tx *tx, const struct wallet *wallet,
+                                         const struct digest *asset, struct fault *fault);
 
 /* The receipts of a wallet as JSON (docs/openapi.yaml). Out: one reference. */
-MUST_CHECK enum status suspense_view(json_t **out, struct store_tx *tx, const struct wallet *wallet,
+MUST_CHECK enum status suspense_view(json_t **out, const struct store_tx *tx, const struct wallet *wallet,
                                      struct fault *fault);
 
 /* Adds an alarm for each key with receipts that no withdrawal returns. */

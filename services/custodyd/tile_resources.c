@@ -85,7 +85,7 @@ static enum status append_leaves(struct bundle *bundle, const struct store_leaf_
     return buffer_finish(&bundle->out, &buffer);
 }
 
-static enum status bundle_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status bundle_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct bundle *bundle = context;
     struct store_leaf_list list = {0};

@@ -26,7 +26,7 @@ struct enqueued {
 };
 
 /* A row that no key of the log signed says nothing: whoever leads says so, and every trail has 0 entries at least. */
-static enum status read_signed_size(struct trail *trail, struct store_tx *tx, struct fault *fault)
+static enum status read_signed_size(struct trail *trail, const struct store_tx *tx, struct fault *fault)
 {
     struct fault why = {0};
     struct bytes note = {0};
@@ -310,7 +310,7 @@ enum status trail_enqueue(struct trail_ticket *out, struct trail *trail, struct 
  * Looks after numbers whose COMMIT got no reply. Once the session that was committing is gone, the row is there for
  * everybody or will never be; the event `by`, enqueued now, therefore comes after it in the trail.
  */
-static enum status probe_unknown(struct trail *trail, struct store_tx *tx, uint64_t by, struct fault *fault)
+static enum status probe_unknown(struct trail *trail, const struct store_tx *tx, uint64_t by, struct fault *fault)
 {
     uint64_t number = 0;
     struct store_backend backend = {0};

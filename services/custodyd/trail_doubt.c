@@ -108,7 +108,7 @@ struct beside {
     struct store_leaf row;
 };
 
-static enum status beside_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status beside_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct beside *beside = context;
     return store_leaf_get(&beside->row, tx, beside->seq, fault);

@@ -9,7 +9,7 @@
 #include "store/trail_read.h"
 #include "trail_view.h"
 
-static enum status from_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status from_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     uint64_t *first = context;
     struct store_head head = {0};
@@ -26,10 +26,10 @@ enum status trail_kept_from(uint64_t *out, struct store *reader, struct fault *f
     return store_read(reader, from_in, out, fault);
 }
 
-static enum status tree_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status tree_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct audit_frontier *frontier = context;
-    const struct audit_tile_source source = {.fetch = trail_tile_fetch, .context = tx};
+    const struct audit_tile_source source = {.fetch = trail_tile_fetch, .context = &tx};
     uint64_t first = 0;
     enum status status = from_in(tx, &first, fault);
     struct audit_tile_reader *tiles = status == STATUS_OK ? malloc(sizeof(*tiles)) : NULL;

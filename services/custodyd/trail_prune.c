@@ -32,6 +32,7 @@ struct prune {
     struct digest root;                 /* of the entries below `before` */
     struct digest note;                 /* SHA-256 of the archive's signed checkpoint */
     struct mirror *mirror;
+    const struct store_tx *log_tx; /* of log_tiles */
     struct audit_tile_source log_tiles;
     struct audit_tile_source archive_tiles;
     struct audit_tile_tree log;
@@ -40,7 +41,7 @@ struct prune {
 
 /* The service's side. */
 
-static enum status read_checkpoint(struct prune *prune, struct store_tx *tx, struct fault *fault)
+static enum status read_checkpoint(struct prune *prune, const struct store_tx *tx, struct fault *fault)
 {
     struct store_checkpoint row = {0};
     struct bytes note = {0};
@@ -53,9 +54,10 @@ static enum status read_checkpoint(struct prune *prune, struct store_tx *tx, str
     return status;
 }
 
-static enum status open_log(struct prune *prune, struct store_tx *tx, struct fault *fault)
+static enum status open_log(struct prune *prune, const struct store_tx *tx, struct fault *fault)
 {
-    prune->log_tiles = (struct audit_tile_source){.fetch = trail_tile_fetch, .context = tx};
+    prune->log_tx = tx;
+    prune->log_tiles = (struct audit_tile_source){.fetch = trail_tile_fetch, .context = &prune->log_tx};
     return audit_tile_tree_open(&prune->log, &prune->log_tiles, prune->checkpoint.size, &prune->checkpoint.root, fault);
 }
 
@@ -72,7 +74,7 @@ static enum status check_signed(struct prune *prune, const struct store_leaf *le
     return status;
 }
 
-static enum status read_newest(struct prune *prune, struct store_tx *tx, struct fault *fault)
+static enum status read_newest(struct prune *prune, const struct store_tx *tx, struct fault *fault)
 {
     struct store_leaf leaf = {0};
     enum status status = store_leaf_get(&leaf, tx, prune->checkpoint.size - 1, fault);
@@ -85,7 +87,7 @@ static enum status read_newest(struct prune *prune, struct store_tx *tx, struct 
 }
 
 /* What an operator may give instead. */
-static enum status refuse_bound(const char *why, struct store_tx *tx, const struct store_head *head,
+static enum status refuse_bound(const char *why, const struct store_tx *tx, const struct store_head *head,
                                 struct fault *fault)
 {
     uint64_t last = 0;
@@ -106,7 +108,7 @@ static enum status refuse_bound(const char *why, struct store_tx *tx, const stru
                      why, STORE_TRAIL_PARTITION, head->size, last);
 }
 
-static enum status check_bound(struct prune *prune, struct store_tx *tx, struct fault *fault)
+static enum status check_bound(struct prune *prune, const struct store_tx *tx, struct fault *fault)
 {
     uint64_t before = prune->config->before;
     struct store_head head = {0};
@@ -219,7 +221,7 @@ static enum status check_age(const struct prune *prune, struct fault *fault)
                      prune->config->before - 1, last, prune->config->retention_us / DAY_US, from);
 }
 
-static enum status check_withdrawals(const struct prune *prune, struct store_tx *tx, struct fault *fault)
+static enum status check_withdrawals(const struct prune *prune, const struct store_tx *tx, struct fault *fault)
 {
     struct uuid id;
     char text[UUID_TEXT_SIZE];
@@ -235,7 +237,7 @@ static enum status check_withdrawals(const struct prune *prune, struct store_tx 
     return fault_set(fault, STATUS_CONFLICT, "before", "withdrawal %s began in that time and has not ended", text);
 }
 
-static enum status check_in(struct prune *prune, struct store_tx *tx, struct fault *fault)
+static enum status check_in(struct prune *prune, const struct store_tx *tx, struct fault *fault)
 {
     enum status status = check_bound(prune, tx, fault);
     if (status == STATUS_OK) {
@@ -349,7 +351,7 @@ static enum status find_told(struct told *told, const struct store_leaf_list *li
     return told->covered ? check_signed(told->prune, &list->rows[i], fault) : status;
 }
 
-static enum status told_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status told_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct told *told = context;
     struct store_leaf_list list = {0};
@@ -406,8 +408,8 @@ struct retelling {
     bool needed[RETOLD_AT_ONCE]; /* nothing that stays says it */
 };
 
-static enum status is_needed(bool *out, struct retelling *retelling, struct store_tx *tx, const struct store_leaf *row,
-                             struct fault *fault)
+static enum status is_needed(bool *out, struct retelling *retelling, const struct store_tx *tx,
+                             const struct store_leaf *row, struct fault *fault)
 {
     struct store_leaf_list later = {0};
     const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_KEY_ALARM),
@@ -424,7 +426,7 @@ static enum status is_needed(bool *out, struct retelling *retelling, struct stor
     return status;
 }
 
-static enum status find_retold_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status find_retold_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct retelling *retelling = context;
     uint64_t before = retelling->prune->config->before;

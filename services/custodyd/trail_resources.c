@@ -58,8 +58,8 @@ static enum status entries_view(json_t **out, struct service *service, const str
     return STATUS_OK;
 }
 
-typedef enum status ask_fn(struct store_trail_page *out, struct store_tx *tx, const struct store_trail_query *query,
-                           struct fault *fault);
+typedef enum status ask_fn(struct store_trail_page *out, const struct store_tx *tx,
+                           const struct store_trail_query *query, struct fault *fault);
 
 /* Rows beyond the head row are nobody's: they are not answered, nor counted. */
 static enum status ask_rows(struct answer *out, struct service *service, struct store_trail_query *query,

@@ -155,12 +155,12 @@ void trail_view_append(struct trail_view *view, uint64_t first, const struct dig
 enum status trail_tile_fetch(void *context, struct digest hashes[AUDIT_TILE_WIDTH], const struct audit_tile *tile,
                              struct fault *fault)
 {
-    struct store_tx *tx = context;
+    const struct store_tx *tx = *(const struct store_tx *const *)context;
     if (tile->width == AUDIT_TILE_WIDTH) {
         return store_tile_get(hashes, tx, tile->level, tile->index, fault);
     }
     if (tile->level > 0) {
-        const struct audit_tile_source source = {.fetch = trail_tile_fetch, .context = tx};
+        const struct audit_tile_source source = {.fetch = trail_tile_fetch, .context = context};
         return audit_tile_from_below(hashes, tile, &source, fault);
     }
     struct bytes run = {0};
@@ -182,7 +182,7 @@ static enum status view_load(struct trail_view *view, struct pyramid **out, cons
     if (status != STATUS_OK) {
         return status;
     }
-    status = trail_tile_fetch(tx, hashes, tile, fault);
+    status = trail_tile_fetch(&tx, hashes, tile, fault);
     store_rollback(tx);
     if (status != STATUS_OK) {
         return status == STATUS_NOT_FOUND ? STATUS_CORRUPT : status;

@@ -43,7 +43,7 @@ MUST_CHECK enum status trail_view_tile(struct digest hashes[AUDIT_TILE_WIDTH], s
                                        const struct audit_tile *tile, const struct audit_checkpoint *checkpoint,
                                        struct fault *fault);
 
-/* Reads a tile from the database in `context`, a struct store_tx * (audit/tile.h: audit_tile_source). */
+/* Reads a tile from the database in `context`, a const struct store_tx ** (audit/tile.h: audit_tile_source). */
 MUST_CHECK enum status trail_tile_fetch(void *context, struct digest hashes[AUDIT_TILE_WIDTH],
                                         const struct audit_tile *tile, struct fault *fault);
 

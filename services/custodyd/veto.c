@@ -125,7 +125,7 @@ static enum status veto_in(struct store_tx *tx, void *context, struct fault *fau
     return status;
 }
 
-static enum status fits_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status fits_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct vetoing *vetoing = context;
     struct store_withdrawal row = {0};
@@ -202,8 +202,8 @@ static bool is_veto(void *context, int64_t *out_issued_at_utc_us, const struct s
            find_signer(&by, policy, paper);
 }
 
-enum status veto_view(json_t **out, const struct service *service, struct store_tx *tx, const struct digest *intent,
-                      struct fault *fault)
+enum status veto_view(json_t **out, const struct service *service, const struct store_tx *tx,
+                      const struct digest *intent, struct fault *fault)
 {
     struct signed_document document = {0};
     struct command command;

@@ -17,8 +17,8 @@ struct showing {
     struct key_address address; /* of the wallet that was looked at last */
 };
 
-static enum status balance_view(json_t **out, struct service *service, struct store_tx *tx, const struct wallet *wallet,
-                                const struct digest *id, struct fault *fault)
+static enum status balance_view(json_t **out, struct service *service, const struct store_tx *tx,
+                                const struct wallet *wallet, const struct digest *id, struct fault *fault)
 {
     struct ledger_balance balance = {0};
     struct wire_freeze freeze;
@@ -63,7 +63,7 @@ static enum status balance_view(json_t **out, struct service *service, struct st
     return STATUS_OK;
 }
 
-static enum status balances_view(json_t **out, struct service *service, struct store_tx *tx,
+static enum status balances_view(json_t **out, struct service *service, const struct store_tx *tx,
                                  const struct wallet *wallet, struct fault *fault)
 {
     json_t *balances = json_array();
@@ -110,8 +110,8 @@ static bool put_key(json_t *view, struct service *service, const struct wallet *
     return good;
 }
 
-static enum status wallet_view(json_t **out, struct showing *showing, struct store_tx *tx, const struct wallet *wallet,
-                               struct fault *fault)
+static enum status wallet_view(json_t **out, struct showing *showing, const struct store_tx *tx,
+                               const struct wallet *wallet, struct fault *fault)
 {
     struct service *service = showing->service;
     struct key_address *address = &showing->address;
@@ -142,7 +142,7 @@ static enum status wallet_view(json_t **out, struct showing *showing, struct sto
     return STATUS_OK;
 }
 
-static enum status show_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status show_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct showing *showing = context;
     const struct policy *policy = showing->policy;

@@ -55,7 +55,7 @@ struct told {
     char *value;
 };
 
-static enum status told_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status told_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct told *told = context;
     struct fault why = {0};
@@ -81,7 +81,7 @@ struct announced {
     size_t count;
 };
 
-static enum status announced_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status announced_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct announced *announced = context;
     enum status status = store_outbox_announced_list(announced->rows, &announced->count, ANNOUNCED_MAX, tx, fault);

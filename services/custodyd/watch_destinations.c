@@ -20,7 +20,7 @@ struct page {
     struct destination_entry entries[DESTINATIONS_PAGE];
 };
 
-static enum status page_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status page_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct page *page = context;
     return destination_page_read(&page->page, page->service, tx, fault);
@@ -80,7 +80,7 @@ struct rereading {
     struct destination_standing standing;
 };
 
-static enum status reread_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status reread_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct rereading *rereading = context;
     return destination_standing_read(&rereading->standing, tx, rereading->digest, fault);

@@ -51,7 +51,7 @@ struct loading {
     struct watched *key;
 };
 
-static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status load_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct loading *loading = context;
     struct watched *key = loading->key;

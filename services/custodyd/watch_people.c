@@ -105,7 +105,7 @@ static enum status tell(struct watch *watch, const struct people_look *look, enu
 
 /* Carrying. */
 
-static enum status orders_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status orders_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct people_look *look = context;
     store_document_list_free(&look->orders);

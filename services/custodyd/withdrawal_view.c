@@ -38,7 +38,7 @@ static enum status append_approval(json_t *array, const struct store_approval *r
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "approvals", "%s", "");
 }
 
-static enum status approvals_view(json_t **out, struct store_tx *tx, const struct uuid *id, struct fault *fault)
+static enum status approvals_view(json_t **out, const struct store_tx *tx, const struct uuid *id, struct fault *fault)
 {
     struct store_approval_list list = {0};
     json_t *array = json_array();
@@ -111,7 +111,7 @@ static bool put_witnesses(json_t *waiting, const struct service *service, const 
 }
 
 /* What an open withdrawal waits for: the step, the status code that put it off last, and since when it is this one. */
-static enum status put_waiting(json_t *view, const struct service *service, struct store_tx *tx,
+static enum status put_waiting(json_t *view, const struct service *service, const struct store_tx *tx,
                                const struct store_withdrawal *row, struct fault *fault)
 {
     struct store_outbox_wait wait;
@@ -153,7 +153,7 @@ static enum status put_change(json_t *view, const struct service *service, const
 }
 
 /* An open one of which this database never made an entry goes no further (history.h). */
-static enum status put_unrecorded(json_t *view, struct store_tx *tx, const struct store_withdrawal *row,
+static enum status put_unrecorded(json_t *view, const struct store_tx *tx, const struct store_withdrawal *row,
                                   struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
@@ -180,7 +180,7 @@ static enum status put_end(json_t *view, const struct store_withdrawal *row, str
 }
 
 /* Only what has ended badly can have been vetoed. */
-static enum status put_veto(json_t *view, const struct service *service, struct store_tx *tx,
+static enum status put_veto(json_t *view, const struct service *service, const struct store_tx *tx,
                             const struct store_withdrawal *row, struct fault *fault)
 {
     struct digest digest;
@@ -195,7 +195,7 @@ static enum status put_veto(json_t *view, const struct service *service, struct 
                : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
 }
 
-enum status withdrawal_view(json_t **out, const struct service *service, struct store_tx *tx,
+enum status withdrawal_view(json_t **out, const struct service *service, const struct store_tx *tx,
                             const struct store_withdrawal *row, struct fault *fault)
 {
     struct texts texts;

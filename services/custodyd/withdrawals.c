@@ -266,7 +266,7 @@ static enum status place(struct creation *creation, struct store_tx *tx, struct 
 }
 
 /* What the policy asks of it, before anybody has approved. */
-static enum status tell_evaluation(struct audit_event *event, struct creation *creation, struct store_tx *tx,
+static enum status tell_evaluation(struct audit_event *event, struct creation *creation, const struct store_tx *tx,
                                    struct fault *fault)
 {
     struct withdrawal_judgement judgement = {0};
@@ -311,7 +311,7 @@ static enum status log_request(struct creation *creation, struct store_tx *tx, s
 }
 
 /* What no rule can allow is not even asked: issues have rules of their own, and those of transfers do not do. */
-static enum status check_class(struct creation *creation, struct store_tx *tx, struct fault *fault)
+static enum status check_class(struct creation *creation, const struct store_tx *tx, struct fault *fault)
 {
     struct withdrawal_judgement judgement = {0};
     if (creation->type == TRANSACTION_TRANSFER) {
@@ -328,7 +328,7 @@ static enum status check_class(struct creation *creation, struct store_tx *tx, s
 }
 
 /* What is on the list was looked at when it came there. */
-static enum status check_alike(const struct creation *creation, struct store_tx *tx, struct fault *fault)
+static enum status check_alike(const struct creation *creation, const struct store_tx *tx, struct fault *fault)
 {
     struct destination_entry entry = {.verified = false};
     struct account_id account;
@@ -452,7 +452,7 @@ struct reading {
     json_t *out;
 };
 
-static enum status read_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status read_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct reading *reading = context;
     struct store_withdrawal row;
@@ -479,7 +479,7 @@ enum status withdrawal_read(struct service *service, const struct http_request *
     return status;
 }
 
-static enum status append_views(json_t *array, const struct service *service, struct store_tx *tx,
+static enum status append_views(json_t *array, const struct service *service, const struct store_tx *tx,
                                 const struct store_withdrawal_list *list, struct fault *fault)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -495,7 +495,7 @@ static enum status append_views(json_t *array, const struct service *service, st
     return STATUS_OK;
 }
 
-static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status list_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct reading *reading = context;
     struct store_withdrawal_list list = {0};

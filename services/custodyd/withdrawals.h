@@ -17,7 +17,7 @@
 MUST_CHECK enum status approval_document(struct signed_document *out, const struct store_approval *row);
 
 /* The JSON of a withdrawal (docs/openapi.yaml). Out: one reference. */
-MUST_CHECK enum status withdrawal_view(json_t **out, const struct service *service, struct store_tx *tx,
+MUST_CHECK enum status withdrawal_view(json_t **out, const struct service *service, const struct store_tx *tx,
                                        const struct store_withdrawal *row, struct fault *fault);
 
 #define WITHDRAWAL_VETO_KIND "withdrawal-veto" /* of documents in the database: the signed command */
@@ -26,7 +26,7 @@ MUST_CHECK enum status withdrawal_view(json_t **out, const struct service *servi
  * Who spoke against a withdrawal and why, {"by","reason"}, as far as a command is kept that verifies; *out stays as it
  * is otherwise. Out: one reference.
  */
-MUST_CHECK enum status veto_view(json_t **out, const struct service *service, struct store_tx *tx,
+MUST_CHECK enum status veto_view(json_t **out, const struct service *service, const struct store_tx *tx,
                                  const struct digest *intent, struct fault *fault);
 
 /* What the policy says of a stored withdrawal with the approvals it has: free `explanation` with json_decref. */
@@ -52,15 +52,15 @@ struct withdrawal_word {
  * another key by now; one that has ended is judged under the version of its intent alone. `word` is what is
  * asked about, NULL for nothing.
  */
-MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
-                                        const struct store_withdrawal *row, const struct withdrawal_word *word,
-                                        struct fault *fault);
+MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service,
+                                        const struct store_tx *tx, const struct store_withdrawal *row,
+                                        const struct withdrawal_word *word, struct fault *fault);
 
 /*
  * Whether two approvers signed this intent (document bytes) for the withdrawal, under the policy that it names: what no
  * row says without them.
  */
-MUST_CHECK enum status withdrawal_was_approved(bool *out, const struct service *service, struct store_tx *tx,
+MUST_CHECK enum status withdrawal_was_approved(bool *out, const struct service *service, const struct store_tx *tx,
                                                const struct uuid *withdrawal, const struct bytes *document,
                                                struct fault *fault);
 

@@ -91,8 +91,8 @@ static enum status stored_settle(struct stored *stored, struct fault *fault)
     return STATUS_OK;
 }
 
-enum status store_approval_list(struct store_approval_list *out, struct store_tx *tx, const struct uuid *withdrawal,
-                                struct fault *fault)
+enum status store_approval_list(struct store_approval_list *out, const struct store_tx *tx,
+                                const struct uuid *withdrawal, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_uuid(&p, withdrawal);

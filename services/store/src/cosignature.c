@@ -37,7 +37,7 @@ enum status store_cosignature_put(struct store_tx *tx, uint64_t size, const char
     return tx_run(tx, NULL, &put, &p, fault);
 }
 
-enum status store_cosignature_newest(struct store_cosignature *out, struct store_tx *tx, const char *witness,
+enum status store_cosignature_newest(struct store_cosignature *out, const struct store_tx *tx, const char *witness,
                                      struct fault *fault)
 {
     struct parameters p = {0};

@@ -69,7 +69,7 @@ enum status store_document_put(struct store_tx *tx, const struct store_document 
 }
 
 /* What is there already, and is not to be taken for what was kept. */
-static enum status compare(struct store_tx *tx, const struct store_document *row, struct fault *fault)
+static enum status compare(const struct store_tx *tx, const struct store_document *row, struct fault *fault)
 {
     struct store_document there = {0};
     enum status status = store_document_get(&there, tx, row->kind.text, row->id.text, &row->digest, fault);
@@ -96,7 +96,7 @@ enum status store_document_keep(struct store_tx *tx, const struct store_document
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
-enum status store_document_get(struct store_document *out, struct store_tx *tx, const char *kind, const char *id,
+enum status store_document_get(struct store_document *out, const struct store_tx *tx, const char *kind, const char *id,
                                const struct digest *digest, struct fault *fault)
 {
     struct parameters p = {0};
@@ -111,7 +111,7 @@ enum status store_document_get(struct store_document *out, struct store_tx *tx, 
     return status;
 }
 
-static enum status document_read_all(struct store_document_list *out, struct store_tx *tx,
+static enum status document_read_all(struct store_document_list *out, const struct store_tx *tx,
                                      const struct statement *statement, const struct parameters *p, struct fault *fault)
 {
     struct row_array array = {0};
@@ -122,7 +122,7 @@ static enum status document_read_all(struct store_document_list *out, struct sto
     return status;
 }
 
-enum status store_document_list(struct store_document_list *out, struct store_tx *tx, const char *kind,
+enum status store_document_list(struct store_document_list *out, const struct store_tx *tx, const char *kind,
                                 const struct store_document_place *after, unsigned limit, struct fault *fault)
 {
     struct parameters p = {0};
@@ -133,7 +133,7 @@ enum status store_document_list(struct store_document_list *out, struct store_tx
     return document_read_all(out, tx, &list_all, &p, fault);
 }
 
-enum status store_document_list_digest(struct store_document_list *out, struct store_tx *tx, const char *kind,
+enum status store_document_list_digest(struct store_document_list *out, const struct store_tx *tx, const char *kind,
                                        const struct store_document_place *after, unsigned limit, struct fault *fault)
 {
     struct parameters p = {0};

@@ -28,7 +28,7 @@ enum status store_ending_add(struct store_tx *tx, const struct uuid *withdrawal,
     return tx_run(tx, NULL, &add, &p, fault);
 }
 
-enum status store_ending_newest(uint64_t *out, struct store_tx *tx, struct fault *fault)
+enum status store_ending_newest(uint64_t *out, const struct store_tx *tx, struct fault *fault)
 {
     const struct parameters none = {0};
     return tx_read_one(tx, out, &newest_shape, &newest, &none, fault);

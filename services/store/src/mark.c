@@ -70,7 +70,7 @@ static const struct statement values = {
     2,
 };
 
-enum status store_mark_values(struct store_mark_values *out, struct store_tx *tx, const char *prefix,
+enum status store_mark_values(struct store_mark_values *out, const struct store_tx *tx, const char *prefix,
                               struct fault *fault)
 {
     struct parameters p = {0};
@@ -84,7 +84,7 @@ enum status store_mark_values(struct store_mark_values *out, struct store_tx *tx
     return status;
 }
 
-enum status store_mark_get(char out[STORE_MARK_VALUE_SIZE], struct store_tx *tx, const char *subject,
+enum status store_mark_get(char out[STORE_MARK_VALUE_SIZE], const struct store_tx *tx, const char *subject,
                            struct fault *fault)
 {
     struct parameters p = {0};

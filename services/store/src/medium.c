@@ -100,8 +100,9 @@ enum status store_medium_change(struct store_tx *tx, const struct store_medium *
     return tx_run_one(tx, &change, &p, STATUS_CONFLICT, fault);
 }
 
-static enum status read_list(struct store_medium_list *out, struct store_tx *tx, const struct statement *statement,
-                             const struct parameters *parameters, struct fault *fault)
+static enum status read_list(struct store_medium_list *out, const struct store_tx *tx,
+                             const struct statement *statement, const struct parameters *parameters,
+                             struct fault *fault)
 {
     struct row_array array = {0};
     enum status status = tx_read_all(tx, &array, &shape, statement, parameters, fault);
@@ -111,8 +112,8 @@ static enum status read_list(struct store_medium_list *out, struct store_tx *tx,
     return status;
 }
 
-enum status store_medium_list(struct store_medium_list *out, struct store_tx *tx, const char *after, unsigned limit,
-                              struct fault *fault)
+enum status store_medium_list(struct store_medium_list *out, const struct store_tx *tx, const char *after,
+                              unsigned limit, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_text(&p, after);
@@ -120,7 +121,7 @@ enum status store_medium_list(struct store_medium_list *out, struct store_tx *tx
     return read_list(out, tx, &list_media, &p, fault);
 }
 
-enum status store_medium_list_overdue(struct store_medium_list *out, struct store_tx *tx, int64_t now_utc_us,
+enum status store_medium_list_overdue(struct store_medium_list *out, const struct store_tx *tx, int64_t now_utc_us,
                                       const char *after, unsigned limit, struct fault *fault)
 {
     struct parameters p = {0};

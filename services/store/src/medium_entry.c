@@ -100,7 +100,7 @@ enum status store_medium_entry_answer(struct store_tx *tx, const struct uuid *id
     return tx_run_one(tx, &answer, &p, STATUS_CONFLICT, fault);
 }
 
-enum status store_medium_entry_list_open(struct store_medium_entry_list *out, struct store_tx *tx,
+enum status store_medium_entry_list_open(struct store_medium_entry_list *out, const struct store_tx *tx,
                                          int64_t told_until_utc_us, const char *after, unsigned limit,
                                          struct fault *fault)
 {

@@ -172,7 +172,7 @@ enum status store_outbox_end_put(struct store_tx *tx, struct fault *fault)
     return tx_run(tx, NULL, &end_put, NULL, fault);
 }
 
-enum status store_outbox_end_next(struct store_outbox_item *out, struct store_tx *tx, struct fault *fault)
+enum status store_outbox_end_next(struct store_outbox_item *out, const struct store_tx *tx, struct fault *fault)
 {
     struct store_outbox_item item;
     enum status status = tx_read_one(tx, &item, &shape, &end_next, NULL, fault);
@@ -208,8 +208,8 @@ enum status store_outbox_postpone(struct store_tx *tx, const struct store_outbox
     return tx_run_one(tx, &postpone, &p, STATUS_CONFLICT, fault);
 }
 
-enum status store_outbox_wait_get(struct store_outbox_wait *out, struct store_tx *tx, const struct uuid *withdrawal,
-                                  struct fault *fault)
+enum status store_outbox_wait_get(struct store_outbox_wait *out, const struct store_tx *tx,
+                                  const struct uuid *withdrawal, struct fault *fault)
 {
     struct parameters p = {0};
     struct store_outbox_wait wait;
@@ -222,7 +222,7 @@ enum status store_outbox_wait_get(struct store_outbox_wait *out, struct store_tx
 }
 
 enum status store_outbox_announced_list(struct store_outbox_announced *out, size_t *out_count, size_t capacity,
-                                        struct store_tx *tx, struct fault *fault)
+                                        const struct store_tx *tx, struct fault *fault)
 {
     struct parameters p = {0};
     struct row_array array = {0};

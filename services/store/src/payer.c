@@ -36,7 +36,8 @@ enum status store_payer_add(struct store_tx *tx, const struct store_payer *row, 
     return tx_run(tx, NULL, &add, &p, fault);
 }
 
-enum status store_payer_alike(struct store_payer *out, struct store_tx *tx, const char *address, struct fault *fault)
+enum status store_payer_alike(struct store_payer *out, const struct store_tx *tx, const char *address,
+                              struct fault *fault)
 {
     struct parameters p = {0};
     struct store_payer row;

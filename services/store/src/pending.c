@@ -27,7 +27,7 @@ static const struct statement pending_put = {
     3,
 };
 
-static enum status ordinal_read(struct store_tx *tx, uint64_t *out, const struct statement *statement,
+static enum status ordinal_read(const struct store_tx *tx, uint64_t *out, const struct statement *statement,
                                 const char *const object[2], struct fault *fault)
 {
     struct parameters p = {0};
@@ -48,7 +48,7 @@ enum status store_ordinal_next(struct store_tx *tx, uint64_t *out, const char *o
     return ordinal_read(tx, out, &ordinal, object, fault);
 }
 
-enum status store_ordinal_last(struct store_tx *tx, uint64_t *out, const char *otype, const char *oid,
+enum status store_ordinal_last(const struct store_tx *tx, uint64_t *out, const char *otype, const char *oid,
                                struct fault *fault)
 {
     const char *const object[2] = {otype, oid};

@@ -13,7 +13,6 @@ struct store_tx {
     struct store *store;
     struct session *session;
     size_t slot;
-    bool retry; /* a statement failed in a way that a new transaction may cure */
     store_end_fn *calls[TX_CALLS_MAX];
     void *contexts[TX_CALLS_MAX];
     int call_count;
@@ -30,7 +29,7 @@ MUST_CHECK enum status writer_session(struct store **out_store, struct session *
                                       struct fault *fault);
 
 /* session_run on the session of a transaction; remembers whether running it all again may help. */
-MUST_CHECK enum status tx_run(struct store_tx *tx, PGresult **out, const struct statement *statement,
+MUST_CHECK enum status tx_run(const struct store_tx *tx, PGresult **out, const struct statement *statement,
                               const struct parameters *parameters, struct fault *fault);
 
 /* tx_run for a statement that must touch exactly one row: `missing` when it touched none. */
@@ -38,7 +37,7 @@ MUST_CHECK enum status tx_run_one(struct store_tx *tx, const struct statement *s
                                   const struct parameters *parameters, enum status missing, struct fault *fault);
 
 /* tx_run and the first row; STATUS_NOT_FOUND when there is none. Out: all zeros on failure. */
-MUST_CHECK enum status tx_read_one(struct store_tx *tx, void *out, const struct row_shape *shape,
+MUST_CHECK enum status tx_read_one(const struct store_tx *tx, void *out, const struct row_shape *shape,
                                    const struct statement *statement, const struct parameters *parameters,
                                    struct fault *fault);
 
@@ -49,7 +48,7 @@ struct row_array {
 };
 
 /* tx_run and all rows. */
-MUST_CHECK enum status tx_read_all(struct store_tx *tx, struct row_array *out, const struct row_shape *shape,
+MUST_CHECK enum status tx_read_all(const struct store_tx *tx, struct row_array *out, const struct row_shape *shape,
                                    const struct statement *statement, const struct parameters *parameters,
                                    struct fault *fault);
 

@@ -67,7 +67,7 @@ static const struct statement posted = {
     1,
 };
 
-enum status store_reservation_sum(struct amount *out, struct store_tx *tx, const char *account,
+enum status store_reservation_sum(struct amount *out, const struct store_tx *tx, const char *account,
                                   const struct digest *asset, struct fault *fault)
 {
     static const struct column column[] = {{"sum", COLUMN_AMOUNT, false, 0, sizeof(struct amount)}};

@@ -28,6 +28,7 @@ struct session {
     struct store_backend backend;
     bool broken;      /* the connection cannot be used any more */
     bool warned;      /* SQLSTATE class 01 arrived since it was last cleared */
+    bool retry;       /* a statement of this transaction failed in a way that a new one may cure */
     char sqlstate[6]; /* of the last failed statement, "" otherwise */
     const struct statement *prepared[SESSION_STATEMENTS_MAX];
     int prepared_count;

@@ -271,6 +271,7 @@ enum status store_begin(struct store_tx **out, struct store *store, enum store_a
     }
     tx->store = store;
     tx->session = slot->session;
+    tx->session->retry = false;
     tx->slot = (size_t)(slot - store->slots);
     *out = tx;
     return STATUS_OK;
@@ -333,7 +334,8 @@ static const struct statement backend_gone = {
     3,
 };
 
-enum status store_backend_gone(bool *out, struct store_tx *tx, const struct store_backend *backend, struct fault *fault)
+enum status store_backend_gone(bool *out, const struct store_tx *tx, const struct store_backend *backend,
+                               struct fault *fault)
 {
     static const struct column columns[] = {{"gone", COLUMN_BOOL, false, 0, sizeof(bool)}};
     static const struct row_shape shape = ROW_SHAPE(bool, columns);
@@ -362,21 +364,30 @@ static enum status check_whole(const struct store_tx *tx, struct fault *fault)
                : fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "a statement of what was read failed");
 }
 
-static enum status transact_once(struct store *store, enum store_access access, store_work_fn *work, void *context,
-                                 bool *out_retry, struct fault *fault)
+struct work {
+    enum store_access access;
+    union {
+        store_work_fn *write;
+        store_read_fn *read;
+    };
+    void *context;
+};
+
+static enum status transact_once(struct store *store, const struct work *work, bool *out_retry, struct fault *fault)
 {
     struct store_tx *tx = NULL;
     *out_retry = false;
-    enum status status = store_begin(&tx, store, access, fault);
+    enum status status = store_begin(&tx, store, work->access, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    status = work(tx, context, fault);
-    if (status == STATUS_OK && access != STORE_READ_WRITE) {
+    bool reads = work->access == STORE_READ_ONLY;
+    status = reads ? work->read(tx, work->context, fault) : work->write(tx, work->context, fault);
+    if (status == STATUS_OK && reads) {
         status = check_whole(tx, fault);
     }
-    if (status != STATUS_OK || access != STORE_READ_WRITE) {
-        *out_retry = tx->retry;
+    if (status != STATUS_OK || reads) {
+        *out_retry = tx->session->retry;
         store_rollback(tx);
         return status;
     }
@@ -396,14 +407,13 @@ static void transact_pause(int attempt)
     nanosleep(&pause, NULL);
 }
 
-static enum status transact(struct store *store, enum store_access access, store_work_fn *work, void *context,
-                            struct fault *fault)
+static enum status transact(struct store *store, const struct work *work, struct fault *fault)
 {
     struct fault last = {0};
     for (int attempt = 0; attempt < TRANSACT_TRIES; attempt++) {
         bool retry = false;
         fault_clear(&last);
-        enum status status = transact_once(store, access, work, context, &retry, &last);
+        enum status status = transact_once(store, work, &retry, &last);
         if (status == STATUS_OK) {
             return STATUS_OK;
         }
@@ -417,20 +427,20 @@ static enum status transact(struct store *store, enum store_access access, store
 
 enum status store_transact(struct store *store, store_work_fn *work, void *context, struct fault *fault)
 {
-    return transact(store, STORE_READ_WRITE, work, context, fault);
+    return transact(store, &(struct work){.access = STORE_READ_WRITE, .write = work, .context = context}, fault);
 }
 
-enum status store_read(struct store *store, store_work_fn *work, void *context, struct fault *fault)
+enum status store_read(struct store *store, store_read_fn *work, void *context, struct fault *fault)
 {
-    return transact(store, STORE_READ_ONLY, work, context, fault);
+    return transact(store, &(struct work){.access = STORE_READ_ONLY, .read = work, .context = context}, fault);
 }
 
-enum status tx_run(struct store_tx *tx, PGresult **out, const struct statement *statement,
+enum status tx_run(const struct store_tx *tx, PGresult **out, const struct statement *statement,
                    const struct parameters *parameters, struct fault *fault)
 {
     enum status status = session_run(tx->session, out, statement, parameters, fault);
     if (status != STATUS_OK) {
-        tx->retry = tx->retry || sqlstate_retryable(tx->session->sqlstate);
+        tx->session->retry = tx->session->retry || sqlstate_retryable(tx->session->sqlstate);
         if (strcmp(tx->session->sqlstate, "53100") == 0) {
             atomic_store(&tx->store->full, true);
         }
@@ -453,7 +463,7 @@ enum status tx_run_one(struct store_tx *tx, const struct statement *statement, c
     return status;
 }
 
-enum status tx_read_one(struct store_tx *tx, void *out, const struct row_shape *shape,
+enum status tx_read_one(const struct store_tx *tx, void *out, const struct row_shape *shape,
                         const struct statement *statement, const struct parameters *parameters, struct fault *fault)
 {
     PGresult *result = NULL;
@@ -471,7 +481,7 @@ enum status tx_read_one(struct store_tx *tx, void *out, const struct row_shape *
     return status;
 }
 
-enum status tx_read_all(struct store_tx *tx, struct row_array *out, const struct row_shape *shape,
+enum status tx_read_all(const struct store_tx *tx, struct row_array *out, const struct row_shape *shape,
                         const struct statement *statement, const struct parameters *parameters, struct fault *fault)
 {
     PGresult *result = NULL;

@@ -49,7 +49,7 @@ enum status store_subject_add(struct store_tx *tx, const struct store_subject_ro
     return tx_run(tx, NULL, &add, &p, fault);
 }
 
-enum status store_subject_list(struct store_subject_rows *out, struct store_tx *tx, const struct uuid *subject,
+enum status store_subject_list(struct store_subject_rows *out, const struct store_tx *tx, const struct uuid *subject,
                                unsigned limit, struct fault *fault)
 {
     struct parameters p = {0};

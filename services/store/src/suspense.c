@@ -83,7 +83,7 @@ enum status store_suspense_add(struct store_tx *tx, const struct store_suspense 
     return tx_run(tx, NULL, &add, &p, fault);
 }
 
-enum status store_suspense_sum(struct amount *out, struct store_tx *tx, const struct digest *key,
+enum status store_suspense_sum(struct amount *out, const struct store_tx *tx, const struct digest *key,
                                const struct digest *asset, struct fault *fault)
 {
     static const struct column column[] = {{"sum", COLUMN_AMOUNT, false, 0, sizeof(struct amount)}};
@@ -99,7 +99,7 @@ enum status store_suspense_sum(struct amount *out, struct store_tx *tx, const st
     return status;
 }
 
-enum status store_suspense_list(struct store_suspense_list *out, struct store_tx *tx, const struct digest *key,
+enum status store_suspense_list(struct store_suspense_list *out, const struct store_tx *tx, const struct digest *key,
                                 struct fault *fault)
 {
     struct parameters p = {0};
@@ -113,7 +113,7 @@ enum status store_suspense_list(struct store_suspense_list *out, struct store_tx
     return status;
 }
 
-enum status store_suspense_keys(struct store_suspense_key **out, size_t *out_count, struct store_tx *tx,
+enum status store_suspense_keys(struct store_suspense_key **out, size_t *out_count, const struct store_tx *tx,
                                 struct fault *fault)
 {
     struct parameters p = {0};

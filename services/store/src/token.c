@@ -36,7 +36,7 @@ static const struct statement revoke_one = {
     1,
 };
 
-enum status store_token_find(struct store_token *out, struct store_tx *tx, const struct digest *digest,
+enum status store_token_find(struct store_token *out, const struct store_tx *tx, const struct digest *digest,
                              int64_t now_utc_us, struct fault *fault)
 {
     struct parameters p = {0};

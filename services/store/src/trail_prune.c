@@ -27,14 +27,15 @@ static const struct statement unended = {
 
 static const struct statement prune = {"leaf_prune", "SELECT audit.leaf_prune($1::bigint)", 1};
 
-enum status store_leaf_bound_last(uint64_t *out, struct store_tx *tx, uint64_t most, struct fault *fault)
+enum status store_leaf_bound_last(uint64_t *out, const struct store_tx *tx, uint64_t most, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_uint64(&p, most);
     return tx_read_one(tx, out, &bound_shape, &bound_last, &p, fault);
 }
 
-enum status store_withdrawal_unended(struct uuid *out, struct store_tx *tx, int64_t until_utc_us, struct fault *fault)
+enum status store_withdrawal_unended(struct uuid *out, const struct store_tx *tx, int64_t until_utc_us,
+                                     struct fault *fault)
 {
     struct parameters p = {0};
     parameter_time(&p, until_utc_us);

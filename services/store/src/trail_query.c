@@ -208,7 +208,7 @@ struct number {
 static const struct column number_columns[] = {COLUMN(struct number, value, "value", COLUMN_INT64)};
 static const struct row_shape number_shape = ROW_SHAPE(struct number, number_columns);
 
-static enum status ask_number(int64_t *out, struct store_tx *tx, const struct text *text, bool made,
+static enum status ask_number(int64_t *out, const struct store_tx *tx, const struct text *text, bool made,
                               struct fault *fault)
 {
     const struct statement statement = {"trail_number", text->sql, text->parameters.count, .once = !made, .made = made};
@@ -221,7 +221,8 @@ static enum status ask_number(int64_t *out, struct store_tx *tx, const struct te
 }
 
 /* Where the rows of a time begin: times do not decrease with seq, so it is looked for by halves, below `end`. */
-static enum status seq_at(uint64_t *out, struct store_tx *tx, int64_t at_utc_us, uint64_t end, struct fault *fault)
+static enum status seq_at(uint64_t *out, const struct store_tx *tx, int64_t at_utc_us, uint64_t end,
+                          struct fault *fault)
 {
     static const struct statement halves = {
         "trail_seq_at",
@@ -308,7 +309,7 @@ static enum status cursor_read(struct plan *plan, struct fault *fault)
 /* Plans */
 
 /* Whether a condition has more rows than are looked at, and where these end. */
-static enum status find_edge(struct plan *inout_plan, struct store_tx *tx, size_t followed, struct fault *fault)
+static enum status find_edge(struct plan *inout_plan, const struct store_tx *tx, size_t followed, struct fault *fault)
 {
     struct plan *plan = inout_plan;
     struct text text = {.len = 0};
@@ -335,7 +336,7 @@ static bool is_settled(const struct plan *plan)
     return plan->followed != SIZE_MAX && !plan->cut;
 }
 
-static enum status choose(struct plan *plan, struct store_tx *tx, struct fault *fault)
+static enum status choose(struct plan *plan, const struct store_tx *tx, struct fault *fault)
 {
     static const struct statement one_plan = {
         "trail_one_plan",
@@ -355,7 +356,7 @@ static enum status choose(struct plan *plan, struct store_tx *tx, struct fault *
     return status == STATUS_OK && plan->followed == SIZE_MAX ? find_edge(plan, tx, plan->count, fault) : status;
 }
 
-static enum status plan_make(struct plan *out, struct store_tx *tx, const struct store_trail_query *query,
+static enum status plan_make(struct plan *out, const struct store_tx *tx, const struct store_trail_query *query,
                              uint64_t look_alone, struct fault *fault)
 {
     *out = (struct plan){.query = query, .to = INT64_MAX};
@@ -378,8 +379,8 @@ static enum status plan_make(struct plan *out, struct store_tx *tx, const struct
     return status == STATUS_OK ? choose(out, tx, fault) : status;
 }
 
-enum status store_trail_page(struct store_trail_page *out, struct store_tx *tx, const struct store_trail_query *query,
-                             struct fault *fault)
+enum status store_trail_page(struct store_trail_page *out, const struct store_tx *tx,
+                             const struct store_trail_query *query, struct fault *fault)
 {
     INVARIANT(query->limit >= 1 && query->limit <= STORE_LEAVES_MAX);
     struct plan plan;
@@ -411,8 +412,8 @@ enum status store_trail_page(struct store_trail_page *out, struct store_tx *tx, 
     return STATUS_OK;
 }
 
-enum status store_trail_count(struct store_trail_page *out, struct store_tx *tx, const struct store_trail_query *query,
-                              struct fault *fault)
+enum status store_trail_count(struct store_trail_page *out, const struct store_tx *tx,
+                              const struct store_trail_query *query, struct fault *fault)
 {
     struct plan plan;
     struct text text = {.len = 0};

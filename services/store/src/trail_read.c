@@ -71,8 +71,8 @@ static const char *condition(const char *text)
     return text == NULL || text[0] == 0 ? NULL : text;
 }
 
-enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx, const struct store_leaf_filter *filter,
-                            struct fault *fault)
+enum status store_leaf_list(struct store_leaf_list *out, const struct store_tx *tx,
+                            const struct store_leaf_filter *filter, struct fault *fault)
 {
     INVARIANT(filter->limit >= 1 && filter->limit <= STORE_LEAVES_MAX);
     struct store_leaf_list list = {0};
@@ -98,7 +98,7 @@ enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx, co
     return STATUS_OK;
 }
 
-enum status store_leaf_repeats(uint64_t out[STORE_REPEATS_MAX], size_t *out_count, struct store_tx *tx,
+enum status store_leaf_repeats(uint64_t out[STORE_REPEATS_MAX], size_t *out_count, const struct store_tx *tx,
                                uint64_t from_seq, uint64_t to_seq, struct fault *fault)
 {
     static const struct column seq_columns[] = {{"seq", COLUMN_UINT64, false, 0, sizeof(uint64_t)}};
@@ -120,7 +120,7 @@ enum status store_leaf_repeats(uint64_t out[STORE_REPEATS_MAX], size_t *out_coun
     return status;
 }
 
-enum status store_leaf_get(struct store_leaf *out, struct store_tx *tx, uint64_t seq, struct fault *fault)
+enum status store_leaf_get(struct store_leaf *out, const struct store_tx *tx, uint64_t seq, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_uint64(&p, seq);
@@ -165,7 +165,8 @@ static enum status export_hand(const struct row_array *array, uint64_t *out_next
 }
 
 /* Pages by seq: in one snapshot that is the same as a cursor, and needs no name on the server. */
-enum status store_leaf_each(struct store_tx *tx, uint64_t from, store_leaf_fn *call, void *context, struct fault *fault)
+enum status store_leaf_each(const struct store_tx *tx, uint64_t from, store_leaf_fn *call, void *context,
+                            struct fault *fault)
 {
     uint64_t next = from;
     for (;;) {

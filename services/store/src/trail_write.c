@@ -131,7 +131,7 @@ enum status store_head_lead(struct store_head *out, struct store_tx *tx, struct 
     return STATUS_OK;
 }
 
-enum status store_leaf_partitions(struct store_tx *tx, uint64_t seq, struct fault *fault)
+enum status store_leaf_partitions(const struct store_tx *tx, uint64_t seq, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_uint64(&p, seq);
@@ -400,7 +400,7 @@ enum status store_checkpoint_put(struct store_tx *tx, const struct store_checkpo
     return tx_run(tx, NULL, &checkpoint_put, &p, fault);
 }
 
-enum status store_trail_is_empty(bool *out, struct store_tx *tx, struct fault *fault)
+enum status store_trail_is_empty(bool *out, const struct store_tx *tx, struct fault *fault)
 {
     return tx_read_one(tx, out, &empty_shape, &is_empty, NULL, fault);
 }

@@ -53,7 +53,7 @@ static const struct statement leaf_hashes = {
     2,
 };
 
-enum status store_head_get(struct store_head *out, struct store_tx *tx, struct fault *fault)
+enum status store_head_get(struct store_head *out, const struct store_tx *tx, struct fault *fault)
 {
     struct store_head head;
     struct fault why = {0};
@@ -68,7 +68,7 @@ enum status store_head_get(struct store_head *out, struct store_tx *tx, struct f
     return STATUS_OK;
 }
 
-enum status store_checkpoint_newest(struct store_checkpoint *out, struct store_tx *tx, struct fault *fault)
+enum status store_checkpoint_newest(struct store_checkpoint *out, const struct store_tx *tx, struct fault *fault)
 {
     struct store_checkpoint row;
     enum status status = tx_read_one(tx, &row, &checkpoint_shape, &checkpoint_newest, NULL, fault);
@@ -78,8 +78,8 @@ enum status store_checkpoint_newest(struct store_checkpoint *out, struct store_t
     return status;
 }
 
-enum status store_tile_get(struct digest out[STORE_TILE_WIDTH], struct store_tx *tx, unsigned level, uint64_t index,
-                           struct fault *fault)
+enum status store_tile_get(struct digest out[STORE_TILE_WIDTH], const struct store_tx *tx, unsigned level,
+                           uint64_t index, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_uint64(&p, level);
@@ -96,7 +96,8 @@ enum status store_tile_get(struct digest out[STORE_TILE_WIDTH], struct store_tx 
     return status;
 }
 
-enum status store_leaf_hashes(struct bytes *out, struct store_tx *tx, uint64_t from, uint64_t to, struct fault *fault)
+enum status store_leaf_hashes(struct bytes *out, const struct store_tx *tx, uint64_t from, uint64_t to,
+                              struct fault *fault)
 {
     INVARIANT(from <= to && to - from <= HASHES_MAX);
     struct parameters p = {0};

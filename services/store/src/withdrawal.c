@@ -122,7 +122,7 @@ static enum status stored_settle(struct stored *stored, struct fault *fault)
     return STATUS_OK;
 }
 
-static enum status read_row(struct store_withdrawal *out, struct store_tx *tx, const struct statement *statement,
+static enum status read_row(struct store_withdrawal *out, const struct store_tx *tx, const struct statement *statement,
                             const struct parameters *p, struct fault *fault)
 {
     struct stored stored;
@@ -155,7 +155,7 @@ static const struct statement select_by_key = {
     2,
 };
 
-static enum status insert_conflict(struct store_tx *tx, struct store_withdrawal *row, struct fault *fault)
+static enum status insert_conflict(const struct store_tx *tx, struct store_withdrawal *row, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_text(&p, row->tenant.text);
@@ -211,7 +211,7 @@ static const struct statement select_locked = {
     1,
 };
 
-enum status store_withdrawal_get(struct store_withdrawal *out, struct store_tx *tx, const struct uuid *id,
+enum status store_withdrawal_get(struct store_withdrawal *out, const struct store_tx *tx, const struct uuid *id,
                                  struct fault *fault)
 {
     struct parameters p = {0};
@@ -286,7 +286,7 @@ static const struct statement select_promises = {
     0,
 };
 
-enum status store_withdrawal_promises(uint64_t *out, struct store_tx *tx, struct fault *fault)
+enum status store_withdrawal_promises(uint64_t *out, const struct store_tx *tx, struct fault *fault)
 {
     const struct parameters none = {0};
     return tx_read_one(tx, out, &promises_shape, &select_promises, &none, fault);
@@ -320,8 +320,8 @@ static const struct statement select_placed = {
     2,
 };
 
-static enum status read_list(struct store_withdrawal_list *out, struct store_tx *tx, const struct statement *statement,
-                             const struct parameters *p, struct fault *fault)
+static enum status read_list(struct store_withdrawal_list *out, const struct store_tx *tx,
+                             const struct statement *statement, const struct parameters *p, struct fault *fault)
 {
     struct row_array array = {0};
     enum status status = tx_read_all(tx, &array, &shape, statement, p, fault);
@@ -349,7 +349,7 @@ static enum status read_list(struct store_withdrawal_list *out, struct store_tx 
     return STATUS_OK;
 }
 
-enum status store_withdrawal_list(struct store_withdrawal_list *out, struct store_tx *tx,
+enum status store_withdrawal_list(struct store_withdrawal_list *out, const struct store_tx *tx,
                                   const struct store_withdrawal_filter *filter, struct fault *fault)
 {
     INVARIANT(filter->limit >= 1 && filter->limit <= STORE_WITHDRAWALS_MAX);
@@ -362,7 +362,7 @@ enum status store_withdrawal_list(struct store_withdrawal_list *out, struct stor
     return read_list(out, tx, &select_list, &p, fault);
 }
 
-enum status store_withdrawal_expired(struct store_withdrawal_names *out, struct store_tx *tx, int64_t now_utc_us,
+enum status store_withdrawal_expired(struct store_withdrawal_names *out, const struct store_tx *tx, int64_t now_utc_us,
                                      const struct uuid *after, struct fault *fault)
 {
     struct parameters p = {0};
@@ -383,7 +383,7 @@ enum status store_withdrawal_expired(struct store_withdrawal_names *out, struct 
     return STATUS_OK;
 }
 
-enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, struct store_tx *tx, uint64_t lane,
+enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, const struct store_tx *tx, uint64_t lane,
                                          uint64_t seq, struct fault *fault)
 {
     struct parameters p = {0};

@@ -36,7 +36,7 @@ MUST_CHECK enum status store_approval_insert(struct store_tx *tx, const struct s
                                              struct fault *fault);
 
 /* All decisions on a withdrawal, in ascending order of digest. Out: freed with store_approval_list_free. */
-MUST_CHECK enum status store_approval_list(struct store_approval_list *out, struct store_tx *tx,
+MUST_CHECK enum status store_approval_list(struct store_approval_list *out, const struct store_tx *tx,
                                            const struct uuid *withdrawal, struct fault *fault);
 
 /* Frees and empties. */

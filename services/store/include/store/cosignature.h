@@ -22,7 +22,7 @@ struct store_cosignature {
  * The largest checkpoint that a witness has cosigned; STATUS_NOT_FOUND for none. Role strongroom_auditor. Out: free
  * note and line.
  */
-MUST_CHECK enum status store_cosignature_newest(struct store_cosignature *out, struct store_tx *tx, const char *witness,
-                                                struct fault *fault);
+MUST_CHECK enum status store_cosignature_newest(struct store_cosignature *out, const struct store_tx *tx,
+                                                const char *witness, struct fault *fault);
 
 #endif

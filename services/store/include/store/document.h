@@ -31,7 +31,7 @@ MUST_CHECK enum status store_document_put(struct store_tx *tx, const struct stor
 MUST_CHECK enum status store_document_keep(struct store_tx *tx, const struct store_document *row, struct fault *fault);
 
 /* The document of (kind, id, digest); STATUS_NOT_FOUND. Out: wiped by the caller. */
-MUST_CHECK enum status store_document_get(struct store_document *out, struct store_tx *tx, const char *kind,
+MUST_CHECK enum status store_document_get(struct store_document *out, const struct store_tx *tx, const char *kind,
                                           const char *id, const struct digest *digest, struct fault *fault);
 
 /* Where a page of a list ends, and the next one begins; all zero: before the first. */
@@ -44,7 +44,7 @@ struct store_document_place {
  * The documents of a kind after `after`, by id and digest, at most `limit`. None stands for another one of its id: rows
  * are frozen but not exclusive, and whoever may insert one could hide what people signed behind it.
  */
-MUST_CHECK enum status store_document_list(struct store_document_list *out, struct store_tx *tx, const char *kind,
+MUST_CHECK enum status store_document_list(struct store_document_list *out, const struct store_tx *tx, const char *kind,
                                            const struct store_document_place *after, unsigned limit,
                                            struct fault *fault);
 
@@ -52,7 +52,7 @@ MUST_CHECK enum status store_document_list(struct store_document_list *out, stru
  * The documents of a kind with the digest of `after` whose id is above its id ("" for the first), by id, at most
  * `limit`. As above: a row under another id may claim the digest.
  */
-MUST_CHECK enum status store_document_list_digest(struct store_document_list *out, struct store_tx *tx,
+MUST_CHECK enum status store_document_list_digest(struct store_document_list *out, const struct store_tx *tx,
                                                   const char *kind, const struct store_document_place *after,
                                                   unsigned limit, struct fault *fault);
 

@@ -12,6 +12,6 @@ MUST_CHECK enum status store_ending_add(struct store_tx *tx, const struct uuid *
                                         struct fault *fault);
 
 /* The greatest one, 0 for none. */
-MUST_CHECK enum status store_ending_newest(uint64_t *out, struct store_tx *tx, struct fault *fault);
+MUST_CHECK enum status store_ending_newest(uint64_t *out, const struct store_tx *tx, struct fault *fault);
 
 #endif

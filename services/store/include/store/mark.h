@@ -49,11 +49,11 @@ struct store_mark_values {
  * The different values of the marks whose subject begins with `prefix`, the one that is there for longest first, at
  * most STORE_MARK_VALUES_MAX. Out: free(out->rows).
  */
-MUST_CHECK enum status store_mark_values(struct store_mark_values *out, struct store_tx *tx, const char *prefix,
+MUST_CHECK enum status store_mark_values(struct store_mark_values *out, const struct store_tx *tx, const char *prefix,
                                          struct fault *fault);
 
 /* The value of a mark; STATUS_NOT_FOUND. */
-MUST_CHECK enum status store_mark_get(char out[STORE_MARK_VALUE_SIZE], struct store_tx *tx, const char *subject,
+MUST_CHECK enum status store_mark_get(char out[STORE_MARK_VALUE_SIZE], const struct store_tx *tx, const char *subject,
                                       struct fault *fault);
 
 #endif

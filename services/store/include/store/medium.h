@@ -41,12 +41,13 @@ MUST_CHECK enum status store_medium_get_locked(struct store_medium *out, struct 
 MUST_CHECK enum status store_medium_change(struct store_tx *tx, const struct store_medium *row, struct fault *fault);
 
 /* Media with a serial above `after` ("" for the first), by serial, at most `limit`. */
-MUST_CHECK enum status store_medium_list(struct store_medium_list *out, struct store_tx *tx, const char *after,
+MUST_CHECK enum status store_medium_list(struct store_medium_list *out, const struct store_tx *tx, const char *after,
                                          unsigned limit, struct fault *fault);
 
 /* The same of those that are kept and whose inspection is due at or before `now_utc_us`. */
-MUST_CHECK enum status store_medium_list_overdue(struct store_medium_list *out, struct store_tx *tx, int64_t now_utc_us,
-                                                 const char *after, unsigned limit, struct fault *fault);
+MUST_CHECK enum status store_medium_list_overdue(struct store_medium_list *out, const struct store_tx *tx,
+                                                 int64_t now_utc_us, const char *after, unsigned limit,
+                                                 struct fault *fault);
 
 /* Frees and empties. */
 void store_medium_list_free(struct store_medium_list *list);

@@ -42,7 +42,7 @@ MUST_CHECK enum status store_medium_entry_answer(struct store_tx *tx, const stru
 
 /* Open entries told at or before `told_until_utc_us`, of media above `after` ("" for the first), by serial, at most
  * `limit`. */
-MUST_CHECK enum status store_medium_entry_list_open(struct store_medium_entry_list *out, struct store_tx *tx,
+MUST_CHECK enum status store_medium_entry_list_open(struct store_medium_entry_list *out, const struct store_tx *tx,
                                                     int64_t told_until_utc_us, const char *after, unsigned limit,
                                                     struct fault *fault);
 

@@ -72,7 +72,8 @@ MUST_CHECK enum status store_outbox_release(uint64_t *out, struct store_tx *tx, 
 MUST_CHECK enum status store_outbox_end_put(struct store_tx *tx, struct fault *fault);
 
 /* The withdrawal of the oldest item "end" that is not done; STATUS_NOT_FOUND when there is none. */
-MUST_CHECK enum status store_outbox_end_next(struct store_outbox_item *out, struct store_tx *tx, struct fault *fault);
+MUST_CHECK enum status store_outbox_end_next(struct store_outbox_item *out, const struct store_tx *tx,
+                                             struct fault *fault);
 
 /* Marks all items of a withdrawal done, but for "end": nothing leads on from where it is. */
 MUST_CHECK enum status store_outbox_drop(struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault);
@@ -90,10 +91,10 @@ MUST_CHECK enum status store_outbox_postpone(struct store_tx *tx, const struct s
 
 /* The announced withdrawals that wait, the next one first, at most `capacity`. Out: *out_count of them. */
 MUST_CHECK enum status store_outbox_announced_list(struct store_outbox_announced *out, size_t *out_count,
-                                                   size_t capacity, struct store_tx *tx, struct fault *fault);
+                                                   size_t capacity, const struct store_tx *tx, struct fault *fault);
 
 /* What a withdrawal waits for; STATUS_NOT_FOUND when none of its items was postponed and is not done. */
-MUST_CHECK enum status store_outbox_wait_get(struct store_outbox_wait *out, struct store_tx *tx,
+MUST_CHECK enum status store_outbox_wait_get(struct store_outbox_wait *out, const struct store_tx *tx,
                                              const struct uuid *withdrawal, struct fault *fault);
 
 #endif

@@ -21,7 +21,7 @@ MUST_CHECK enum status store_payer_add(struct store_tx *tx, const struct store_p
  * A payer whose address looks like this one, with the same first four characters after the prefix and the same last
  * four, and is another. STATUS_NOT_FOUND.
  */
-MUST_CHECK enum status store_payer_alike(struct store_payer *out, struct store_tx *tx, const char *address,
+MUST_CHECK enum status store_payer_alike(struct store_payer *out, const struct store_tx *tx, const char *address,
                                          struct fault *fault);
 
 #endif

@@ -17,7 +17,7 @@ MUST_CHECK enum status store_ordinal_next(struct store_tx *tx, uint64_t *out, co
                                           struct fault *fault);
 
 /* The ordinal that was taken last, 0 for none; others may have taken one that is not committed yet. */
-MUST_CHECK enum status store_ordinal_last(struct store_tx *tx, uint64_t *out, const char *otype, const char *oid,
+MUST_CHECK enum status store_ordinal_last(const struct store_tx *tx, uint64_t *out, const char *otype, const char *oid,
                                           struct fault *fault);
 
 /* An event on its way into the trail. */

@@ -54,6 +54,8 @@ enum store_end {
 
 typedef void store_end_fn(void *context, enum store_end end);
 typedef enum status store_work_fn(struct store_tx *tx, void *context, struct fault *fault);
+/* What is given a const transaction has nothing to write with. */
+typedef enum status store_read_fn(const struct store_tx *tx, void *context, struct fault *fault);
 
 /*
  * Opens a store and its first session; the strings of `config` are copied. Out: owned by the caller.
@@ -104,7 +106,7 @@ struct store_backend store_tx_backend(const struct store_tx *tx);
  * role began, the server does not tell; such a one also counts as there when a later one of that role has its process
  * id.
  */
-MUST_CHECK enum status store_backend_gone(bool *out, struct store_tx *tx, const struct store_backend *backend,
+MUST_CHECK enum status store_backend_gone(bool *out, const struct store_tx *tx, const struct store_backend *backend,
                                           struct fault *fault);
 
 /*
@@ -117,8 +119,9 @@ MUST_CHECK enum status store_transact(struct store *store, store_work_fn *work, 
 
 /*
  * Runs `work` in a READ ONLY transaction, again as store_transact does, and rolls it back: with nothing to commit there
- * is no outcome to doubt, so reads go on while no COMMIT is confirmed. The server refuses `work` any write.
+ * is no outcome to doubt, so reads go on while no COMMIT is confirmed. A write by `work` does not compile, and the
+ * server would refuse it.
  */
-MUST_CHECK enum status store_read(struct store *store, store_work_fn *work, void *context, struct fault *fault);
+MUST_CHECK enum status store_read(struct store *store, store_read_fn *work, void *context, struct fault *fault);
 
 #endif

@@ -30,7 +30,7 @@ struct store_subject_rows {
 MUST_CHECK enum status store_subject_add(struct store_tx *tx, const struct store_subject_row *row, struct fault *fault);
 
 /* The rows of a subject by field, the oldest first, at most `limit`. Out: store_subject_rows_free. */
-MUST_CHECK enum status store_subject_list(struct store_subject_rows *out, struct store_tx *tx,
+MUST_CHECK enum status store_subject_list(struct store_subject_rows *out, const struct store_tx *tx,
                                           const struct uuid *subject, unsigned limit, struct fault *fault);
 
 /* Deletes the rows of a subject, however many. */

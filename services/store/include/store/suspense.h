@@ -35,11 +35,11 @@ struct store_suspense_list {
 MUST_CHECK enum status store_suspense_add(struct store_tx *tx, const struct store_suspense *row, struct fault *fault);
 
 /* The sum of what no withdrawal holds or has returned. */
-MUST_CHECK enum status store_suspense_sum(struct amount *out, struct store_tx *tx, const struct digest *key,
+MUST_CHECK enum status store_suspense_sum(struct amount *out, const struct store_tx *tx, const struct digest *key,
                                           const struct digest *asset, struct fault *fault);
 
 /* The receipts of a key, newest first, at most STORE_SUSPENSE_MAX. Out: store_suspense_list_free. */
-MUST_CHECK enum status store_suspense_list(struct store_suspense_list *out, struct store_tx *tx,
+MUST_CHECK enum status store_suspense_list(struct store_suspense_list *out, const struct store_tx *tx,
                                            const struct digest *key, struct fault *fault);
 
 /* A key with receipts that no withdrawal returns. */
@@ -50,8 +50,8 @@ struct store_suspense_key {
 };
 
 /* All such keys. Out: free(*out). */
-MUST_CHECK enum status store_suspense_keys(struct store_suspense_key **out, size_t *out_count, struct store_tx *tx,
-                                           struct fault *fault);
+MUST_CHECK enum status store_suspense_keys(struct store_suspense_key **out, size_t *out_count,
+                                           const struct store_tx *tx, struct fault *fault);
 
 /* Frees and empties. */
 void store_suspense_list_free(struct store_suspense_list *list);

@@ -22,7 +22,7 @@ struct store_token {
 /*
  * Finds a token by digest. STATUS_UNAUTHENTICATED when there is none, it is revoked, or it expired before `now_utc_us`.
  */
-MUST_CHECK enum status store_token_find(struct store_token *out, struct store_tx *tx, const struct digest *digest,
+MUST_CHECK enum status store_token_find(struct store_token *out, const struct store_tx *tx, const struct digest *digest,
                                         int64_t now_utc_us, struct fault *fault);
 
 /* Inserts a token; STATUS_EXISTS. */

@@ -10,11 +10,12 @@
 #define STORE_TRAIL_KEPT 256 /* at least so many entries stay: a leader reads them at its start */
 
 /* The last number, up to `most`, below which a partition of the trail ends; 0: there is none. */
-MUST_CHECK enum status store_leaf_bound_last(uint64_t *out, struct store_tx *tx, uint64_t most, struct fault *fault);
+MUST_CHECK enum status store_leaf_bound_last(uint64_t *out, const struct store_tx *tx, uint64_t most,
+                                             struct fault *fault);
 
 /* The oldest withdrawal, requested by `until_utc_us`, that has not ended; one in quarantine has not. STATUS_NOT_FOUND.
  */
-MUST_CHECK enum status store_withdrawal_unended(struct uuid *out, struct store_tx *tx, int64_t until_utc_us,
+MUST_CHECK enum status store_withdrawal_unended(struct uuid *out, const struct store_tx *tx, int64_t until_utc_us,
                                                 struct fault *fault);
 
 /*

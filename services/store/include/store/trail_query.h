@@ -49,14 +49,14 @@ struct store_trail_page {
  * halves: what column ts says of the rows beside from_seq and to_seq is what the bounds rest on. Out:
  * store_trail_page_free.
  */
-MUST_CHECK enum status store_trail_page(struct store_trail_page *out, struct store_tx *tx,
+MUST_CHECK enum status store_trail_page(struct store_trail_page *out, const struct store_tx *tx,
                                         const struct store_trail_query *query, struct fault *fault);
 
 /*
  * How many of the rows that are looked at next meet every condition; the rest is counted from `next`. No rows in `out`,
  * count is the number.
  */
-MUST_CHECK enum status store_trail_count(struct store_trail_page *out, struct store_tx *tx,
+MUST_CHECK enum status store_trail_count(struct store_trail_page *out, const struct store_tx *tx,
                                          const struct store_trail_query *query, struct fault *fault);
 
 /* Frees and empties. */

@@ -65,7 +65,7 @@ struct store_leaf_filter {
  * Rows that meet the filter in order of seq, for what the service itself looks up. A filtered query proves that what it
  * shows is in the trail, not that it shows all. Out: freed with store_leaf_list_free.
  */
-MUST_CHECK enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx,
+MUST_CHECK enum status store_leaf_list(struct store_leaf_list *out, const struct store_tx *tx,
                                        const struct store_leaf_filter *filter, struct fault *fault);
 
 #define STORE_REPEATS_MAX 16
@@ -74,11 +74,12 @@ MUST_CHECK enum status store_leaf_list(struct store_leaf_list *out, struct store
  * Rows from `from_seq` on below `to_seq` whose object has an entry before with the same number or a later one, by the
  * columns, the first of them. Out: their seqs, and how many.
  */
-MUST_CHECK enum status store_leaf_repeats(uint64_t out[STORE_REPEATS_MAX], size_t *out_count, struct store_tx *tx,
+MUST_CHECK enum status store_leaf_repeats(uint64_t out[STORE_REPEATS_MAX], size_t *out_count, const struct store_tx *tx,
                                           uint64_t from_seq, uint64_t to_seq, struct fault *fault);
 
 /* One row by its number; STATUS_NOT_FOUND. Out: wiped by the caller. */
-MUST_CHECK enum status store_leaf_get(struct store_leaf *out, struct store_tx *tx, uint64_t seq, struct fault *fault);
+MUST_CHECK enum status store_leaf_get(struct store_leaf *out, const struct store_tx *tx, uint64_t seq,
+                                      struct fault *fault);
 
 /* Free what a row or list owns and empty it. */
 void store_leaf_wipe(struct store_leaf *leaf);
@@ -95,7 +96,7 @@ struct store_head {
 };
 
 /* The head row; STATUS_CORRUPT when it is not there. Out: bytes_free(&out->frontier). */
-MUST_CHECK enum status store_head_get(struct store_head *out, struct store_tx *tx, struct fault *fault);
+MUST_CHECK enum status store_head_get(struct store_head *out, const struct store_tx *tx, struct fault *fault);
 
 /* A checkpoint row: the signed note of a size. */
 struct store_checkpoint {
@@ -105,17 +106,18 @@ struct store_checkpoint {
 };
 
 /* The newest checkpoint; STATUS_NOT_FOUND before the first. Out: bytes_free(&out->note). */
-MUST_CHECK enum status store_checkpoint_newest(struct store_checkpoint *out, struct store_tx *tx, struct fault *fault);
+MUST_CHECK enum status store_checkpoint_newest(struct store_checkpoint *out, const struct store_tx *tx,
+                                               struct fault *fault);
 
 /* A full tile of 256 hashes; STATUS_NOT_FOUND, STATUS_CORRUPT. */
-MUST_CHECK enum status store_tile_get(struct digest out[STORE_TILE_WIDTH], struct store_tx *tx, unsigned level,
+MUST_CHECK enum status store_tile_get(struct digest out[STORE_TILE_WIDTH], const struct store_tx *tx, unsigned level,
                                       uint64_t index, struct fault *fault);
 
 /*
  * The hashes lh of rows from..to-1, of which there are at most 65536. Out: 32 bytes each. STATUS_CORRUPT when a row is
  * missing.
  */
-MUST_CHECK enum status store_leaf_hashes(struct bytes *out, struct store_tx *tx, uint64_t from, uint64_t to,
+MUST_CHECK enum status store_leaf_hashes(struct bytes *out, const struct store_tx *tx, uint64_t from, uint64_t to,
                                          struct fault *fault);
 
 /* Called for each row of an export; the row is borrowed for the call. A failure ends the export and is its result. */
@@ -125,7 +127,7 @@ typedef enum status store_leaf_fn(void *context, const struct store_leaf *leaf, 
  * Hands every row with seq >= `from` to `call`, in order of seq, in the snapshot of `tx` (begin it with STORE_SNAPSHOT
  * and read head and checkpoint in it as well). Rows beyond the head row are handed over too.
  */
-MUST_CHECK enum status store_leaf_each(struct store_tx *tx, uint64_t from, store_leaf_fn *call, void *context,
+MUST_CHECK enum status store_leaf_each(const struct store_tx *tx, uint64_t from, store_leaf_fn *call, void *context,
                                        struct fault *fault);
 
 #endif

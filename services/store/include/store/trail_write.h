@@ -69,7 +69,7 @@ void store_pending_batch_free(struct store_pending_batch *batch);
 MUST_CHECK enum status store_head_lead(struct store_head *out, struct store_tx *tx, struct fault *fault);
 
 /* Makes the partitions that hold entry `seq` and the 2^20 after it. */
-MUST_CHECK enum status store_leaf_partitions(struct store_tx *tx, uint64_t seq, struct fault *fault);
+MUST_CHECK enum status store_leaf_partitions(const struct store_tx *tx, uint64_t seq, struct fault *fault);
 
 /* A full tile. */
 struct store_tile {
@@ -122,7 +122,7 @@ MUST_CHECK enum status store_checkpoint_put(struct store_tx *tx, const struct st
                                             struct fault *fault);
 
 /* Whether there is no entry, tile or checkpoint, no event waits, and the head row says so. */
-MUST_CHECK enum status store_trail_is_empty(bool *out, struct store_tx *tx, struct fault *fault);
+MUST_CHECK enum status store_trail_is_empty(bool *out, const struct store_tx *tx, struct fault *fault);
 
 /* Makes the last ordinal of each object what the entries say. */
 MUST_CHECK enum status store_ordinals_derive(struct store_tx *tx, struct fault *fault);

@@ -92,8 +92,8 @@ void store_withdrawal_wipe(struct store_withdrawal *row);
 MUST_CHECK enum status store_withdrawal_insert(struct store_tx *tx, struct store_withdrawal *row, struct fault *fault);
 
 /* Reads one row; STATUS_NOT_FOUND. Out: wiped by the caller. */
-MUST_CHECK enum status store_withdrawal_get(struct store_withdrawal *out, struct store_tx *tx, const struct uuid *id,
-                                            struct fault *fault);
+MUST_CHECK enum status store_withdrawal_get(struct store_withdrawal *out, const struct store_tx *tx,
+                                            const struct uuid *id, struct fault *fault);
 
 /* Reads one row and locks it until the end of the transaction; STATUS_NOT_FOUND. */
 MUST_CHECK enum status store_withdrawal_get_locked(struct store_withdrawal *out, struct store_tx *tx,
@@ -123,7 +123,7 @@ MUST_CHECK enum status store_withdrawal_move(struct store_tx *tx, struct store_w
                                              struct fault *fault);
 
 /* The greatest number of promises that the transfer signer was seen to have made, 0 for none. */
-MUST_CHECK enum status store_withdrawal_promises(uint64_t *out, struct store_tx *tx, struct fault *fault);
+MUST_CHECK enum status store_withdrawal_promises(uint64_t *out, const struct store_tx *tx, struct fault *fault);
 
 struct store_withdrawal_filter {
     const enum withdrawal_state *state; /* NULL: all */
@@ -139,7 +139,7 @@ struct store_withdrawal_list {
 };
 
 /* Lists rows, newest first. Out: freed with store_withdrawal_list_free. */
-MUST_CHECK enum status store_withdrawal_list(struct store_withdrawal_list *out, struct store_tx *tx,
+MUST_CHECK enum status store_withdrawal_list(struct store_withdrawal_list *out, const struct store_tx *tx,
                                              const struct store_withdrawal_filter *filter, struct fault *fault);
 
 #define STORE_NAMES_MAX 100
@@ -153,11 +153,11 @@ struct store_withdrawal_names {
  * Those that may expire and whose expiry lies before `now_utc_us`, of the ids above `after`, in their order: as many as
  * fit.
  */
-MUST_CHECK enum status store_withdrawal_expired(struct store_withdrawal_names *out, struct store_tx *tx,
+MUST_CHECK enum status store_withdrawal_expired(struct store_withdrawal_names *out, const struct store_tx *tx,
                                                 int64_t now_utc_us, const struct uuid *after, struct fault *fault);
 
 /* Lists the rows of any wallet for which a signer was asked, at least, to sign with this lane and sequence. */
-MUST_CHECK enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, struct store_tx *tx,
+MUST_CHECK enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, const struct store_tx *tx,
                                                     uint64_t lane, uint64_t seq, struct fault *fault);
 
 /* Frees and empties. */
@@ -182,7 +182,7 @@ MUST_CHECK enum status store_reservation_add_issue(struct store_tx *tx, const st
 MUST_CHECK enum status store_reservation_drop(struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault);
 
 /* The sum of all reservations of (account, asset), for showing. */
-MUST_CHECK enum status store_reservation_sum(struct amount *out, struct store_tx *tx, const char *account,
+MUST_CHECK enum status store_reservation_sum(struct amount *out, const struct store_tx *tx, const char *account,
                                              const struct digest *asset, struct fault *fault);
 
 /*
