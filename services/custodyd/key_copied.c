@@ -50,7 +50,7 @@ static enum status list_copied_in(const struct store_tx *tx, void *context, stru
     (void)snprintf(prefix, sizeof(prefix), "%s/", audit_action_text(AUDIT_KEY_COPIED_USE));
     enum status status = store_mark_values(&values, tx, prefix, fault);
     for (size_t i = 0; status == STATUS_OK && i < values.count; i++) {
-        struct news news = {.action = AUDIT_KEY_COPIED_USE, .object_type = RECORD_KEY};
+        struct news news = {.action = AUDIT_KEY_COPIED_USE, .object_type = RECORD_KEY, .reason = STATUS_MISMATCH};
         struct digest key;
         if (is_undecided(&key, values.rows[i].value, listing->service)) {
             digest_format(news.object_id, &key);

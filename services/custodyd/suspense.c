@@ -102,7 +102,8 @@ enum status suspense_alarms(struct alarm_list *list, struct service *service, st
     struct counting counting = {0};
     enum status status = store_read(service->store, count_in, &counting, fault);
     for (size_t i = 0; status == STATUS_OK && i < counting.count; i++) {
-        struct news news = {.action = AUDIT_KEY_RECEIPT_ALARM, .object_type = RECORD_KEY};
+        struct news news = {
+            .action = AUDIT_KEY_RECEIPT_ALARM, .object_type = RECORD_KEY, .reason = STATUS_KEY_INACTIVE};
         char text[24];
         digest_format(news.object_id, &counting.keys[i].key);
         (void)snprintf(text, sizeof(text), "%" PRIu64, counting.keys[i].count);

@@ -235,7 +235,7 @@ class Keys(strongroom.Trailed, strongroom.Case):
         place.wait(withdrawal["id"], "confirmed")
 
     def receipt_alarms(self):
-        return [(row["object_id"], row["facts"]["receipts"]) for row in self.place.call("GET", "/v1/alarms").json["alarms"]
+        return [(row["object_id"], row["facts"]["receipts"], row["facts"]["reason"]) for row in self.place.call("GET", "/v1/alarms").json["alarms"]
                 if row["code"] == "key.receipt_alarm"]
 
     def test_what_arrives_at_a_stopped_key_waits_in_suspense(self):
@@ -250,7 +250,7 @@ class Keys(strongroom.Trailed, strongroom.Case):
             entry = self.until(lambda: self.entries("key.receipt_alarm")[known:], "the receipt is told")[0]
             self.assertEqual(self.event(entry)["facts"], {"address": place.hot, "amount": "77", "state": "suspended"})
             self.assertEqual((self.wallet()["balances"][0]["available"], self.suspense()), ("0", "77"))
-            self.until(lambda: self.receipt_alarms() == [(self.ids["transfer"], "1")], "it is an alarm")
+            self.until(lambda: self.receipt_alarms() == [(self.ids["transfer"], "1", "key_inactive")], "it is an alarm")
         finally:
             self.wake()
         self.until(lambda: self.wallet()["balances"][0]["available"] != "0", "the key is back")
