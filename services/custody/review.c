@@ -49,7 +49,8 @@ static void say(struct reviewing *reviewing, const struct audit_event *event, co
     reviewing->review.uses++;
     reviewing->review.findings += missing != NULL;
     (void)fprintf(reviewing->report, "%" PRIu64 " %s %s %s%s%s %s: %s%s\n", seq, ts, what,
-                  wallet == NULL ? "" : "wallet ", wallet == NULL ? "" : wallet, wallet == NULL ? "key" : ",",
+                  wallet == NULL ? "" : "wallet ", wallet == NULL ? "" : wallet,
+                  wallet == NULL ? event->object_type : ",",
                   event->object_id[0] == '\0' ? "of no object" : event->object_id,
                   missing == NULL ? "matched" : "FINDING: ", missing == NULL ? "" : missing);
 }

@@ -395,13 +395,15 @@ class Terminal(Answering):
 class Trail(Answering):
     """What the tool says of a trail that is not as it should be, or of a file that is not the one it takes: what is wrong, and what helps."""
 
-    def export(self, name="trail.jsonl", note=None, **head):
-        """A whole export of one entry."""
+    def export(self, name="trail.jsonl", note=None, more=(), **head):
+        """A whole export of one entry, and of more."""
         trail = world.Trail()
-        trail.append({"act": "log.genesis", "ts": world.at(2)})
-        note = WORLD.log.note(1, world.root(trail.hashes)) if note is None else note
-        rows = [{"format": "strongroom-trail/v1", "origin": trail.origin, "size": 1, **head}, {"raw": base64.b64encode(trail.leaves[0]).decode()},
-                {"checkpoint": base64.b64encode(note).decode()}]
+        for event in ({"act": "log.genesis", "ts": world.at(2)}, *more):
+            trail.append(event)
+        size = len(trail.leaves)
+        note = WORLD.log.note(size, world.root(trail.hashes)) if note is None else note
+        rows = [{"format": "strongroom-trail/v1", "origin": trail.origin, "size": size, **head},
+                *({"raw": base64.b64encode(leaf).decode()} for leaf in trail.leaves), {"checkpoint": base64.b64encode(note).decode()}]
         return self.write(name, "".join(world.canonical(row) + "\n" for row in rows))
 
     def review(self, path):
@@ -469,6 +471,14 @@ class Trail(Answering):
         told = self.refused(1, "audit", "review", "--in", self.export(), *self.base)
         self.assertIn("its checkpoint: of 1 entries, and the last review saw 5", told)
         self.assertIn("to do: export again: custody audit export", told)
+
+    def test_the_use_of_a_copied_key(self):
+        """The object of its entry is what the key signed."""
+        use = {"act": "key.copied_use", "facts": {"height": "9", "key": "cd" * 32}, "oid": "ab" * 32, "on": "1", "otype": "transaction", "outcome": "error",
+               "reason": "mismatch", "refs": {"key": "cd" * 32, "transaction": "ab" * 32}, "ts": world.at(3)}
+        done = self.said("audit", "review", "0", "--in", self.export(more=[use]), *self.base)
+        self.assertEqual((done.returncode, done.stdout.splitlines()[0]),
+                         (1, f"1 {world.at(3)} key.copied_use transaction {'ab' * 32}: FINDING: nobody asked for what the key signed"))
 
 
 class Documents(Lying):
