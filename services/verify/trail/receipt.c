@@ -164,7 +164,7 @@ static enum verdict judge_receipt(const struct verify_request *request, const st
     asked.quorum = request->rest_count > 1 ? 0 : asked.quorum; /* an export has cosignatures of its own */
     if (!receipt->proves) {
         (void)fprintf(stderr, "custody-verify: %s is a checkpoint, not a receipt\n", receipt->path);
-        return VERDICT_INCOMPLETE;
+        return VERDICT_USAGE;
     }
     trust_witnessed(&asked, &report, receipt->path, &receipt->checkpoint);
     if (request->entry[0] != '\0') {

@@ -148,7 +148,7 @@ class Receipts(Case):
         clone = self.write("receipt", other.receipt(20))
         self.expect(1, "is not the entry 20 that", "receipt", "--entry", entry, clone)
         self.expect(0, "proven", "receipt", "--entry", entry, self.write("receipt", export.receipt(20, "extra YQ==\n")))
-        self.expect(2, "is a checkpoint, not a receipt", "receipt", self.write("receipt", export.note))
+        self.expect(3, "is a checkpoint, not a receipt", "receipt", self.write("receipt", export.note))
         self.expect(2, "could not be read", "receipt", "/nonexistent")
         self.expect(1, "not of the form of an entry", "receipt", "--entry", self.write("entry", b"x"), self.write("receipt", good))
 
