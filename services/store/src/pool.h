@@ -28,15 +28,18 @@ struct session *store_only_session(struct store *store);
 MUST_CHECK enum status writer_session(struct store **out_store, struct session **out, struct store_writer *writer,
                                       struct fault *fault);
 
-/* session_run on the session of a transaction; remembers whether running it all again may help. */
-MUST_CHECK enum status tx_run(const struct store_tx *tx, PGresult **out, const struct statement *statement,
+/* session_run on the session of a transaction; remembers whether running it all again may help. The way to write. */
+MUST_CHECK enum status tx_run(struct store_tx *tx, PGresult **out, const struct statement *statement,
                               const struct parameters *parameters, struct fault *fault);
+
+/* The same for what writes nothing and answers nothing: settings of the transaction. */
+MUST_CHECK enum status tx_set(const struct store_tx *tx, const struct statement *statement, struct fault *fault);
 
 /* tx_run for a statement that must touch exactly one row: `missing` when it touched none. */
 MUST_CHECK enum status tx_run_one(struct store_tx *tx, const struct statement *statement,
                                   const struct parameters *parameters, enum status missing, struct fault *fault);
 
-/* tx_run and the first row; STATUS_NOT_FOUND when there is none. Out: all zeros on failure. */
+/* Runs it and reads the first row; STATUS_NOT_FOUND when there is none. Out: all zeros on failure. */
 MUST_CHECK enum status tx_read_one(const struct store_tx *tx, void *out, const struct row_shape *shape,
                                    const struct statement *statement, const struct parameters *parameters,
                                    struct fault *fault);
@@ -47,7 +50,7 @@ struct row_array {
     size_t count;
 };
 
-/* tx_run and all rows. */
+/* Runs it and reads all rows. */
 MUST_CHECK enum status tx_read_all(const struct store_tx *tx, struct row_array *out, const struct row_shape *shape,
                                    const struct statement *statement, const struct parameters *parameters,
                                    struct fault *fault);

@@ -435,8 +435,8 @@ enum status store_read(struct store *store, store_read_fn *work, void *context, 
     return transact(store, &(struct work){.access = STORE_READ_ONLY, .read = work, .context = context}, fault);
 }
 
-enum status tx_run(const struct store_tx *tx, PGresult **out, const struct statement *statement,
-                   const struct parameters *parameters, struct fault *fault)
+static enum status run(const struct store_tx *tx, PGresult **out, const struct statement *statement,
+                       const struct parameters *parameters, struct fault *fault)
 {
     enum status status = session_run(tx->session, out, statement, parameters, fault);
     if (status != STATUS_OK) {
@@ -446,6 +446,17 @@ enum status tx_run(const struct store_tx *tx, PGresult **out, const struct state
         }
     }
     return status;
+}
+
+enum status tx_run(struct store_tx *tx, PGresult **out, const struct statement *statement,
+                   const struct parameters *parameters, struct fault *fault)
+{
+    return run(tx, out, statement, parameters, fault);
+}
+
+enum status tx_set(const struct store_tx *tx, const struct statement *statement, struct fault *fault)
+{
+    return run(tx, NULL, statement, NULL, fault);
 }
 
 enum status tx_run_one(struct store_tx *tx, const struct statement *statement, const struct parameters *parameters,
@@ -468,7 +479,7 @@ enum status tx_read_one(const struct store_tx *tx, void *out, const struct row_s
 {
     PGresult *result = NULL;
     memset(out, 0, shape->size);
-    enum status status = tx_run(tx, &result, statement, parameters, fault);
+    enum status status = run(tx, &result, statement, parameters, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -485,7 +496,7 @@ enum status tx_read_all(const struct store_tx *tx, struct row_array *out, const 
                         const struct statement *statement, const struct parameters *parameters, struct fault *fault)
 {
     PGresult *result = NULL;
-    enum status status = tx_run(tx, &result, statement, parameters, fault);
+    enum status status = run(tx, &result, statement, parameters, fault);
     if (status != STATUS_OK) {
         return status;
     }

@@ -344,7 +344,7 @@ static enum status choose(struct plan *plan, const struct store_tx *tx, struct f
         " set_config('max_parallel_workers_per_gather', '0', true)",
         0,
     };
-    enum status status = tx_run(tx, NULL, &one_plan, NULL, fault);
+    enum status status = tx_set(tx, &one_plan, fault);
     if (plan->look <= plan->query->limit) { /* no more rows are looked at than are answered: nothing is to be weighed */
         plan->followed = 0;
         return status;

@@ -131,7 +131,7 @@ enum status store_head_lead(struct store_head *out, struct store_tx *tx, struct 
     return STATUS_OK;
 }
 
-enum status store_leaf_partitions(const struct store_tx *tx, uint64_t seq, struct fault *fault)
+enum status store_leaf_partitions(struct store_tx *tx, uint64_t seq, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_uint64(&p, seq);

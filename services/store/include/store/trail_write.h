@@ -69,7 +69,7 @@ void store_pending_batch_free(struct store_pending_batch *batch);
 MUST_CHECK enum status store_head_lead(struct store_head *out, struct store_tx *tx, struct fault *fault);
 
 /* Makes the partitions that hold entry `seq` and the 2^20 after it. */
-MUST_CHECK enum status store_leaf_partitions(const struct store_tx *tx, uint64_t seq, struct fault *fault);
+MUST_CHECK enum status store_leaf_partitions(struct store_tx *tx, uint64_t seq, struct fault *fault);
 
 /* A full tile. */
 struct store_tile {
