@@ -168,6 +168,7 @@ static const struct {
      "what is shown above stands; what the column says does not. Keep the database as it is: docs/incident.md",
      "custody audit show", "row"},
     {STATUS_UNKNOWN_KEY, trust_older, "custody audit show"},
+    {STATUS_NOT_FOUND, "custody alarms shows those there are now", "custody alarms"},
     {STATUS_NOT_FOUND, "custody audit search shows which entries there are", "custody audit show"},
     {STATUS_NOT_FOUND, "custody audit search shows which entries there are", "custody audit proof"},
     {STATUS_PROOF_INVALID,

@@ -5,6 +5,7 @@
  * It believes entries, not signatures of approvers: those are proven withdrawal by withdrawal (custody-verify
  * evidence).
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -362,7 +363,7 @@ static enum status read_export(struct reviewing *reviewing, const char *path, co
     bool begun = false;
     bool last = false;
     struct fault why = {0};
-    enum status status = file == NULL ? fault_set(fault, STATUS_IO, "in", "could not read %s", path) : STATUS_OK;
+    enum status status = file == NULL ? fault_set(fault, STATUS_IO, "in", "%s: %s", path, strerror(errno)) : STATUS_OK;
     while (status == STATUS_OK && !last && getline(&line, &room, file) > 0) {
         status = begun ? STATUS_OK : audit_file_is_export(line, strlen(line), fault);
         begun = status == STATUS_OK;

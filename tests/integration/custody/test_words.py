@@ -348,6 +348,8 @@ class Terminal(Answering):
             self.answers("/v1/alarms", {"alarms": [{**alarm, "code": code}]})
             said = self.said("alarms", *self.base).stdout
             self.assertEqual(("custody alarms --acknowledge ID" in said, "before the trail goes on" in said), (told, not told), said)
+        self.service.routes["POST", f"/v1/alarms/{'ab' * 32}/acknowledge"] = (404, problem("not_found", "id", "is no alarm now"))
+        self.assertIn("   to do: custody alarms shows those", self.refused(1, "alarms", "--acknowledge", "ab" * 32, *self.base))
 
     def test_what_the_service_knows_of_altered_rows(self):
         """Numbers of rows as far as there is room, how many more, and no other text of it; also of an answer without a row."""
@@ -443,6 +445,7 @@ class Trail(Answering):
 
     def test_the_file_of_a_review(self):
         self.good("audit", "review", "0", "--in", self.export(), *self.base)
+        self.assertIn("in: /nonexistent: No such file or directory\n", self.review("/nonexistent"))
         other = "and no whole export of the trail\n   to do: give the file as custody audit export --out FILE wrote it"
         for name, content, words in (
                 ("filtered", open(self.export(format="strongroom-trail-extract/v1"), encoding="utf-8").read(), "is an export with conditions, " + other),
