@@ -258,7 +258,7 @@ static const struct {
     {STATUS_DUPLICATE_PERSON, "your decision stands already; another person must decide"},
     {STATUS_UNKNOWN_KEY, "sign with a key that the policy lists"},
     {STATUS_EXPIRED, "make a new one and have it signed again"},
-    {STATUS_LIMIT_EXCEEDED, "stay within the limit, or have the policy changed by its quorum"},
+    {STATUS_LIMIT_EXCEEDED, "wait, or ask for less; a limit of the policy its quorum can change"},
     {STATUS_DESTINATION_UNLISTED, "have the address listed first: custody destination add"},
     {STATUS_INSUFFICIENT_FUNDS, "custody wallets shows what is available"},
     {STATUS_MISMATCH, "do not go on before you know which of the two is true"},
