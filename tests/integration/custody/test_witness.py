@@ -223,11 +223,14 @@ class Witness(Case):
         self.stop()
         subprocess.run(["cp", "-a", self.state, self.path("copy")], check=True)
         self.assertIn("is a copy", self.refused(1, *run, self.path("copy")))
+        rotate = ("witness", "rotate", "--state", self.state, "--log")
+        self.assertIn("is the key that the witness knows\n   to do: leave it", self.refused(1, *rotate, LOG.vkey))
+        self.assertIn("   to do: custody witness show names its log", self.refused(1, *rotate, world.Log("other.example/log").vkey))
         with open(os.path.join(self.state, "state"), "r+b") as file:
             file.truncate(200)
         self.assertIn("state", self.refused(1, *run, self.state))
         os.unlink(os.path.join(self.state, "state"))
-        self.assertIn("is not there", self.refused(1, *run, self.state))
+        self.assertRegex(self.refused(1, *run, self.state), "is not there; .*\n   to do: is --state its folder")
 
 
 if __name__ == "__main__":
