@@ -511,6 +511,8 @@ class Approve(Lying):
             "expires_at": INTENT["expires_at"], "intent": world.digest("intent", BUNDLE["intent"]),
             "key": WORLD.keys["approver-2"].id, "policy": INTENT["policy"], "seen": [], "withdrawal": ID})
         self.assertEqual(body["signatures"], [WORLD.keys["approver-2"].signature("approval", body["document"])])
+        self.service.routes["POST", f"/v1/withdrawals/{ID}/approve"] = (409, problem("exists", "receipt", "its entry is in the archive"))
+        self.assertIn("in the archive\n   to do: custody show ID", self.refused(1, *self.approving()))
 
     def approval(self, person, signer=None, **changes):
         document = {"approver": person, "chain": WORLD.chain, "decision": "approve", "environment": world.ENVIRONMENT,
