@@ -13,6 +13,7 @@
 #include "policy/approval.h"
 #include "record.h"
 #include "sequencer.h"
+#include "step_signature.h"
 #include "store/payer.h"
 #include "store/trail_read.h"
 #include "store/withdrawal.h"
@@ -104,22 +105,24 @@ struct matching {
     const struct digest *transaction;
     uint64_t lane;
     uint64_t seq;
-    bool ours;
+    bool approved;
+    struct uuid withdrawal; /* that was approved, by its intent */
 };
 
 /*
  * A row says that we asked for this transaction. Whoever edits rows can say so of any; what he cannot make are the
  * signatures of two approvers under the policy that this service serves.
  */
-static enum status was_approved(bool *out, const struct matching *matching, const struct store_tx *tx,
+static enum status was_approved(struct matching *matching, const struct store_tx *tx,
                                 const struct store_withdrawal *row, struct fault *fault)
 {
     struct intent intent;
-    *out = false;
-    return intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK &&
-                   digest_equal(&intent.transaction, matching->transaction)
-               ? withdrawal_was_approved(out, matching->service, tx, &row->id, &row->intent, fault)
-               : STATUS_OK;
+    if (intent_decode(&intent, row->intent.data, row->intent.len, NULL) != STATUS_OK ||
+        !digest_equal(&intent.transaction, matching->transaction)) {
+        return STATUS_OK;
+    }
+    matching->withdrawal = intent.withdrawal;
+    return withdrawal_was_approved(&matching->approved, matching->service, tx, &row->id, &row->intent, fault);
 }
 
 static enum status match_in(const struct store_tx *tx, void *context, struct fault *fault)
@@ -127,12 +130,12 @@ static enum status match_in(const struct store_tx *tx, void *context, struct fau
     struct matching *matching = context;
     struct store_withdrawal_list list = {0};
     enum status status = store_withdrawal_list_placed(&list, tx, matching->lane, matching->seq, fault);
-    matching->ours = false;
-    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+    matching->approved = false;
+    for (size_t i = 0; status == STATUS_OK && i < list.count && !matching->approved; i++) {
         struct digest id;
         transaction_id(&id, list.rows[i].transaction.data, list.rows[i].transaction.len);
-        if (!matching->ours && digest_equal(&id, matching->transaction)) {
-            status = was_approved(&matching->ours, matching, tx, &list.rows[i], fault);
+        if (digest_equal(&id, matching->transaction)) {
+            status = was_approved(matching, tx, &list.rows[i], fault);
         }
     }
     store_withdrawal_list_free(&list);
@@ -143,12 +146,16 @@ enum status key_spending_judge(bool *out_ours, struct service *service, const st
                                uint64_t seq, struct fault *fault)
 {
     struct matching matching = {.service = service, .transaction = transaction, .lane = lane, .seq = seq};
+    bool ours = false;
     if (!policies_complete(service->policies)) { /* it may have been approved under one that is not known here */
         return fault_set(fault, STATUS_NOT_READY, "policy", "the versions of the policy are not known here");
     }
     enum status status = store_read(service->store, match_in, &matching, fault);
+    if (status == STATUS_OK && matching.approved) { /* it may have been taken back since, whatever its row says */
+        status = step_was_promised(&ours, service, &matching.withdrawal, transaction, fault);
+    }
     if (status == STATUS_OK) {
-        *out_ours = matching.ours;
+        *out_ours = ours;
     }
     return status;
 }

@@ -66,7 +66,7 @@ MUST_CHECK enum status key_copied_alarms(struct alarm_list *list, struct service
 MUST_CHECK enum status key_spending_report(struct key_spending *spending, const struct key_spending_use *use,
                                            struct fault *fault);
 
-/* Whether a withdrawal of ours, for which a signer was asked at least, is this transaction. */
+/* Whether this transaction is that of a withdrawal of ours: approved, and promised by its signer, who is asked. */
 MUST_CHECK enum status key_spending_judge(bool *out_ours, struct service *service, const struct digest *transaction,
                                           uint64_t lane, uint64_t seq, struct fault *fault);
 

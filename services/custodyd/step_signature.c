@@ -132,6 +132,28 @@ enum status step_recall(struct wire_recall_reply *out, struct service *service, 
                                : status;
 }
 
+/* First without what the service knows: that is rows, and a signer that remembers the promise made it. */
+enum status step_was_promised(bool *out, struct service *service, const struct uuid *withdrawal,
+                              const struct digest *transaction, struct fault *fault)
+{
+    const struct wire_recall_request alone = {.withdrawal = *withdrawal};
+    struct wire_recall_reply memory;
+    enum status status = wire_transfer_recall(service->signers[WIRE_ROLE_TRANSFER], &memory, &alone,
+                                              service->options.signer_timeout_ms, fault);
+    if (status == STATUS_ROLLBACK) {
+        fault_clear(fault);
+        *out = true;
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK && !memory.promised) {
+        status = step_recall(&memory, service, withdrawal, fault);
+    }
+    if (status == STATUS_OK) {
+        *out = memory.promised && digest_equal(&memory.transaction, transaction);
+    }
+    return status;
+}
+
 enum status step_end(bool *out_promised, struct service *service, struct wire_pool *signer, struct store_tx *tx,
                      const struct uuid *withdrawal, struct fault *fault)
 {

@@ -50,6 +50,13 @@ MUST_CHECK enum status step_recall(struct wire_recall_reply *out, struct service
                                    const struct uuid *withdrawal, struct fault *fault);
 
 /*
+ * Whether the transfer signer promised this transaction for the withdrawal; true as well when a guard before its own
+ * may have. STATUS_ROLLBACK when it says that it did not, and is as step_recall says: then it does not know.
+ */
+MUST_CHECK enum status step_was_promised(bool *out, struct service *service, const struct uuid *withdrawal,
+                                         const struct digest *transaction, struct fault *fault);
+
+/*
  * Tells the transfer signer (`signer`: over which lane) that a withdrawal ended, before anything that it holds is free:
  * it promises nothing for it any more. *out_promised (always written), and STATUS_CONFLICT (`withdrawal`), when it did
  * before: then it has not ended, and may have been signed. In the transaction that frees it: when that comes to

@@ -263,42 +263,95 @@ static enum status take_reports(struct watch *watch, struct fault *fault)
     return STATUS_OK;
 }
 
-/* The wallets of the policy, and the keys with a document that are in no wallet any more. */
-static size_t list_owners(struct key_spending_owner *owners, const struct watch *watch, const struct policy *policy)
+/* Whose keys are watched. */
+struct owners {
+    struct key_spending_owner *rows;
+    size_t count;
+    size_t current; /* of them, those of the version in force, which come first */
+};
+
+static void add_wallet(struct owners *owners, const struct watch *watch, const struct wallet *wallet)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < policy->wallet_count; i++) {
-        const struct watched *key = watch_key_find(watch, &policy->wallets[i].key_id);
-        owners[count++] = (struct key_spending_owner){
-            .key = policy->wallets[i].key_id,
-            .account = policy->wallets[i].account,
-            .document = key != NULL && key->documented ? &key->document : NULL,
-        };
+    const struct watched *key = watch_key_find(watch, &wallet->key_id);
+    owners->rows[owners->count++] = (struct key_spending_owner){
+        .key = wallet->key_id,
+        .account = wallet->account,
+        .document = key != NULL && key->documented ? &key->document : NULL,
+    };
+}
+
+static bool is_owner(const struct owners *owners, const struct policy *in_force, const struct account_id *account)
+{
+    bool found = policy_find_wallet_by_account(in_force, account) != NULL;
+    for (size_t i = owners->current; i < owners->count && !found; i++) {
+        found = account_id_equal(&owners->rows[i].account, account);
     }
+    return found;
+}
+
+/* Of all other versions: that a key is in no wallet any more is no reason to believe a row about it. */
+static void add_former(struct owners *owners, const struct watch *watch, const struct policy *in_force,
+                       const struct policy_version *newest)
+{
+    for (const struct policy_version *at = newest; at != NULL; at = at->older) {
+        for (size_t i = 0; i < at->policy.wallet_count; i++) {
+            const struct wallet *wallet = &at->policy.wallets[i];
+            const struct wallet *now = policy_find_wallet(in_force, &wallet->id);
+            bool same = now != NULL && account_id_equal(&now->account, &wallet->account);
+            if (!same && !is_owner(owners, in_force, &wallet->account)) {
+                add_wallet(owners, watch, wallet);
+            }
+        }
+    }
+}
+
+static void add_documented(struct owners *owners, const struct watch *watch, const struct policy *in_force)
+{
     for (size_t i = 0; i < watch->key_count; i++) {
         const struct watched *key = watch->keys[i];
         struct account_id account;
         INVARIANT(key != NULL);
         if (key->documented && key->document.purpose == ROLE_TRANSFER &&
             account_id_from_key(&account, &key->document.key, NULL) == STATUS_OK &&
-            policy_find_wallet_by_account(policy, &account) == NULL) {
-            owners[count++] = (struct key_spending_owner){
+            !is_owner(owners, in_force, &account)) {
+            owners->rows[owners->count++] = (struct key_spending_owner){
                 .key = key->document.key_id, .account = account, .document = &key->document};
         }
     }
-    return count;
+}
+
+/* The wallets of the policy and of its other versions, and the keys with a document that are in none. */
+static enum status list_owners(struct owners *out, const struct watch *watch, struct fault *fault)
+{
+    const struct policy *in_force = service_policy(watch->service);
+    const struct policy_version *newest = policies_newest(watch->service->policies); /* others may come meanwhile */
+    size_t room = in_force->wallet_count + watch->key_count + 1;
+    for (const struct policy_version *at = newest; at != NULL; at = at->older) {
+        room += at->policy.wallet_count;
+    }
+    *out = (struct owners){.rows = calloc(room, sizeof(*out->rows))};
+    if (out->rows == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "");
+    }
+    for (size_t i = 0; i < in_force->wallet_count; i++) {
+        add_wallet(out, watch, &in_force->wallets[i]);
+    }
+    out->current = out->count;
+    add_former(out, watch, in_force, newest);
+    add_documented(out, watch, in_force);
+    return STATUS_OK;
 }
 
 static enum status follow(struct watch *watch, struct fault *fault)
 {
-    const struct policy *policy = service_policy(watch->service);
-    struct key_spending_owner *owners = calloc(policy->wallet_count + watch->key_count + 1, sizeof(*owners));
-    if (owners == NULL) {
-        return fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "");
+    struct owners owners;
+    enum status status = list_owners(&owners, watch, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
     enum status taken = take_reports(watch, fault);
-    enum status followed = key_spending_follow(watch->spending, owners, list_owners(owners, watch, policy), fault);
-    free(owners);
+    enum status followed = key_spending_follow(watch->spending, owners.rows, owners.count, fault);
+    free(owners.rows);
     return taken == STATUS_OK ? followed : taken;
 }
 

@@ -3,7 +3,7 @@
 
 He can have the service stop a key for nothing: who edits what stands behind a payment of ours makes it one of nobody. He
 cannot have it pass over a payment that a copied key made and that it had not looked at, also not by an entry that says it
-was dealt with.
+was dealt with, nor by a row of a withdrawal that was approved and taken back.
 """
 
 import base64
@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import outside  # noqa: E402
 import positions  # noqa: E402
 import strongroom  # noqa: E402
-from strongroom import digest, eventually, uuid7  # noqa: E402
+from strongroom import canonical, digest, eventually, time_text, uuid7  # noqa: E402
 
 
 class Watched(strongroom.Case):
@@ -65,6 +65,58 @@ class ForgedMark(Watched):
         eventually(lambda: self.entries("key.alarm", otype="transaction", oid=oid), "it is told that it was dealt with")
         eventually(lambda: "key.copied_use" in [alarm["code"] for alarm in place.call("GET", "/v1/alarms").json["alarms"]], "it is an alarm")
         self.assertProven("trail", place.export_trail())
+
+
+class TakenBack(Watched):
+    def taken_back(self, amount):
+        """Approved by two, and cancelled before anybody was asked to sign it."""
+        place = self.place
+        place.psql("""CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.due_at := now() + interval '1 day'; RETURN NEW; END $$;
+            CREATE TRIGGER wait BEFORE INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind = 'record') EXECUTE FUNCTION public.wait()""")
+        row = place.proposed(amount)
+        place.approve(row)
+        place.wait(row["id"], "approved")
+        place.psql("DROP TRIGGER wait ON custody.outbox; DROP FUNCTION public.wait()")
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").json["withdrawal"]["state"], "cancelled")
+        return row
+
+    def test_what_two_approved_and_one_took_back_is_no_payment_of_ours(self):
+        """Its row says that the signer was asked for it; another one says of the signer that it has forgotten: then nobody knows, and it is asked again."""
+        place = self.place
+        paid = place.withdraw(74)
+        row = self.taken_back(75)
+        signed, key = outside.with_token(place, "transfer", row["transaction"])
+        place.stop("custodyd")
+        outside.to_ledger(place, signed, key)
+        place.psql(f"""UPDATE custody.withdrawal SET state = 'recorded', ver = ver + 1 WHERE id = '{row["id"]}';
+            UPDATE custody.withdrawal SET promises = promises + 1000 WHERE id = '{paid["id"]}'""")
+        looks = place.log("custodyd").count("event=watch status=rollback")
+        place.start_unready()
+        eventually(lambda: place.log("custodyd").count("event=watch status=rollback") > looks, "the log says that it is not known")
+        self.assertEqual((self.key()["state"], self.entries("key.copied_use")), ("active", []))
+        place.psql(f"UPDATE custody.withdrawal SET promises = promises - 1000 WHERE id = '{paid['id']}'")
+        self.assertStopped(row["transaction_id"])
+        self.assertEqual(len(self.entries("key.copied_use")), 1)
+        self.assertProven("trail", place.export_trail())
+
+
+class RetiredKey(Watched):
+    def test_a_key_that_is_in_no_wallet_any_more_is_watched_without_its_document(self):
+        place = self.place
+        [row] = [row for row in place.call("GET", "/v1/policies").json["policies"] if row["state"] == "in_force"]
+        document = json.loads(row["policy"]["document"])
+        place.stranger("another-token")
+        other = {name: place.person("another-token")[name] for name in ("alg", "key")}
+        text = canonical({**document, "version": 2, "prev": row["digest"], "issued_at": time_text(),
+                          "wallets": [{**wallet, **other} if wallet["id"] == "hot" else wallet for wallet in document["wallets"]]})
+        self.assertEqual(place.call("POST", "/v1/policies", place.signed("policy", text, "admin-1", "admin-2")).status, 200)
+        eventually(lambda: place.call("GET", "/v1/policy").json["digest"] == digest("policy", text), "the version is in force")
+        signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
+        place.stop("custodyd")
+        place.psql(f"""DELETE FROM custody.document WHERE kind = 'key' AND id = '{signed["signatures"][0]["key"][:63]}'""")
+        outside.to_ledger(place, signed, key)
+        place.start_unready()
+        self.assertStopped(digest("transaction", signed["document"]))
 
 
 class ForgedEntry(Watched):

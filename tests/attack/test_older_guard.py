@@ -146,7 +146,7 @@ class OlderGuard(strongroom.Case):
         place.start()
         row = place.proposed(4)
         place.approve(row)
-        self.until(lambda: "rollback" in place.log("transfer"), "the signer finds out")
+        self.until(lambda: any("op=transfer.sign" in line and "rollback" in line for line in place.log("transfer").splitlines()), "the signer finds out")
         self.assertEqual(self.promised(row), before + 3)
         self.assertEqual(place.read(row["id"])["state"], "recorded")
         refusals = [line for line in place.log("transfer").splitlines() if "op=transfer.sign" in line]
