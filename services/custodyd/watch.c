@@ -7,13 +7,11 @@
 #include "base/log.h"
 #include "media.h"
 #include "record.h"
-#include "store/outbox.h"
 #include "subjects.h"
 #include "suspense.h"
 
 #define FOLLOW_EVERY_MS 200
-#define ANNOUNCED_MAX 256 /* that are told; the others when these are over */
-#define REPORTS_MAX 4096  /* that wait; the next one is told to come again */
+#define REPORTS_MAX 4096 /* that wait; the next one is told to come again */
 
 /* Telling. */
 
@@ -74,26 +72,6 @@ enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch *watch, con
 
 /* A pass. */
 
-struct announced {
-    struct store_outbox_announced rows[ANNOUNCED_MAX];
-    struct record_terms terms[ANNOUNCED_MAX];
-    enum status read[ANNOUNCED_MAX]; /* of the terms */
-    size_t count;
-};
-
-static enum status announced_in(const struct store_tx *tx, void *context, struct fault *fault)
-{
-    struct announced *announced = context;
-    enum status status = store_outbox_announced_list(announced->rows, &announced->count, ANNOUNCED_MAX, tx, fault);
-    for (size_t i = 0; status == STATUS_OK && i < announced->count; i++) {
-        struct store_withdrawal row = {0};
-        status = store_withdrawal_get(&row, tx, &announced->rows[i].withdrawal, fault);
-        announced->read[i] = status == STATUS_OK ? record_terms_read(&announced->terms[i], &row, NULL) : status;
-        store_withdrawal_wipe(&row);
-    }
-    return status;
-}
-
 static enum status look_at_signers(struct watch *watch, struct fault *fault)
 {
     enum status status = STATUS_OK;
@@ -122,46 +100,6 @@ static enum status look_at_reveals(struct watch *watch, struct fault *fault)
 static enum status look_at_suspense(struct watch *watch, struct fault *fault)
 {
     return suspense_alarms(&watch->seeing, watch->service, fault);
-}
-
-static void tell_terms(struct news *news, const struct service *service, const struct record_terms *terms)
-{
-    char version[24];
-    (void)snprintf(version, sizeof(version), "%lld", (long long)service_policy(service)->version);
-    news_fact(news, "amount", terms->amount);
-    news_fact(news, "asset", terms->asset);
-    news_fact(news, "destination", terms->destination);
-    news_fact(news, "version", version);
-    news_fact(news, "wallet", terms->wallet.text);
-}
-
-/* An alarm of everybody until it is over, so that nobody can say that they did not see it coming. What has no intent
- * that can be read is not signed either, and keeps no other from being told. */
-static enum status look_at_announced(struct watch *watch, struct fault *fault)
-{
-    struct announced announced = {.count = 0};
-    enum status unread = STATUS_OK;
-    enum status status = store_read(watch->service->store, announced_in, &announced, fault);
-    for (size_t i = 0; status == STATUS_OK && i < announced.count; i++) {
-        char at[TIME_TEXT_SIZE];
-        char value[STORE_MARK_VALUE_SIZE];
-        struct news news = {.action = AUDIT_WITHDRAWAL_WAITING,
-                            .object_type = RECORD_WITHDRAWAL,
-                            .reason = STATUS_NOT_READY,
-                            .value = value};
-        uuid_format(news.object_id, &announced.rows[i].withdrawal);
-        (void)snprintf(news.subject, sizeof(news.subject), "withdrawal/%s", news.object_id);
-        (void)snprintf(value, sizeof(value), "waiting");
-        if (announced.read[i] != STATUS_OK) {
-            unread = fault_set(fault, STATUS_CORRUPT, "intent", "of %s cannot be read", news.subject);
-            continue;
-        }
-        time_format(at, announced.rows[i].until_utc_us);
-        news_fact(&news, "sign_at", at);
-        tell_terms(&news, watch->service, &announced.terms[i]);
-        status = watch_tell(watch, &news, fault);
-    }
-    return status == STATUS_OK ? unread : status;
 }
 
 static enum status remember(struct watch *watch, struct fault *fault)
@@ -211,7 +149,7 @@ static enum status look(struct watch *watch, struct fault *fault)
         watch_tables,     look_at_signers,    watch_witnesses, watch_anchors,      watch_policy,
         watch_people,     watch_destinations, watch_keys,      watch_freezes,      watch_compromise_drill,
         look_at_media,    look_at_copies,     look_at_reveals, watch_trail_copies, watch_reviews,
-        look_at_suspense, look_at_announced,  watch_trail,     watch_subjects,     remember};
+        look_at_suspense, watch_announced,    watch_trail,     watch_subjects,     remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -513,6 +451,7 @@ void watch_stop(struct watch *watch)
     free(watch->keys);
     free(watch->reports);
     free(watch->suspects);
+    free(watch->announced);
     alarm_list_free(&watch->alarms);
     alarm_list_free(&watch->seeing);
     json_decref(watch->told);

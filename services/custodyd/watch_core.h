@@ -12,7 +12,9 @@
 #include "key_spending.h"
 #include "news.h"
 #include "policy/key.h"
+#include "record.h"
 #include "store/trail_read.h"
+#include "trail_signed.h"
 #include "watch.h"
 
 /* What the watcher keeps in mind of a key from one look to the next. */
@@ -31,6 +33,15 @@ struct suspect {
     struct uuid subject;
     int64_t since_us;     /* monotonic */
     uint64_t signed_size; /* of the trail then */
+};
+
+/* A withdrawal that was announced, by its signed entry. */
+struct announced {
+    struct uuid withdrawal;
+    uint64_t seq;
+    int64_t at_utc_us;
+    struct record_terms terms;
+    bool over; /* a signed entry says so */
 };
 
 struct watch {
@@ -62,11 +73,14 @@ struct watch {
     json_t *suspected;                     /* their ids */
     size_t suspect_count;
     size_t suspect_room;
-    size_t suspect_turn;      /* who is looked at again next of those who are not named */
-    uint64_t scrubbed;        /* the tile of the trail whose rows are looked at next */
-    size_t repeated_told;     /* of the numbers that stand twice there, so many were told */
-    uint64_t corrupt_told;    /* how much of what was found wrong there the trail was told */
-    struct alarm_list seeing; /* in this look */
+    size_t suspect_turn;         /* who is looked at again next of those who are not named */
+    uint64_t scrubbed;           /* the tile of the trail whose rows are looked at next */
+    size_t repeated_told;        /* of the numbers that stand twice there, so many were told */
+    uint64_t corrupt_told;       /* how much of what was found wrong there the trail was told */
+    struct announced *announced; /* owned, by their numbers */
+    size_t announced_count;
+    struct trail_search announced_before; /* among the entries of before the start */
+    struct alarm_list seeing;             /* in this look */
 
     pthread_t thread;
     bool running;
@@ -99,6 +113,9 @@ void watch_trail_start(struct watch *watch);
 
 /* watch_trail.c: has the sessions that were made before refused, too, while a new one would be for its tables. */
 MUST_CHECK enum status watch_tables(struct watch *watch, struct fault *fault);
+
+/* watch_announced.c: adds what was announced to the signer to the alarms, until it is over. */
+MUST_CHECK enum status watch_announced(struct watch *watch, struct fault *fault);
 
 /* watch_trail.c: looks at some rows of the trail; tells what is wrong with the trail itself, for when it goes on. */
 MUST_CHECK enum status watch_trail(struct watch *watch, struct fault *fault);

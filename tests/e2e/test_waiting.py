@@ -112,6 +112,36 @@ class Waiting(strongroom.Trailed, strongroom.Case):
         place.history_to(row["id"])
         self.assertProven("evidence", place.export_evidence(row["id"]))
 
+    def test_rows_keep_no_waiting_withdrawal_from_people(self):
+        """A superuser edits what says that it waits, and until when, and the terms: the alarm lasts until an entry of the trail ends it."""
+        place = self.place
+        place.psql("""
+            CREATE FUNCTION public.hide() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.waits_until := NULL; RETURN NEW; END $$;
+            CREATE TRIGGER hide BEFORE INSERT OR UPDATE ON custody.outbox FOR EACH ROW EXECUTE FUNCTION public.hide()""")
+        try:
+            row = place.proposed(8700)
+            place.approve(row)
+            alarm = eventually(lambda: self.alarms(row), "the alarm, although no row says until when")[0]
+        finally:
+            place.psql("DROP TRIGGER hide ON custody.outbox; DROP FUNCTION public.hide()")
+        self.assertEqual(alarm["facts"]["amount"], "8700")
+        harmless = canonical({**json.loads(row["intent"]), "amount": "1"})
+        place.psql(f"""UPDATE custody.withdrawal SET state = 'expired', ver = ver + 1, amount = 1, intent = convert_to($d${harmless}$d$, 'UTF8') WHERE id = '{row["id"]}';
+            DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}'""")
+        for restart in (False, True):
+            with self.subTest(restart=restart):
+                if restart:
+                    place.stop("custodyd")
+                    place.start()
+                looked = place.call("GET", "/v1/alarms").json["looked_at"]
+                eventually(lambda: place.call("GET", "/v1/alarms").json["looked_at"] > looked, "it looks again")
+                [alarm] = eventually(lambda: self.alarms(row), "the alarm lasts")
+                self.assertEqual((alarm["facts"]["amount"], alarm["facts"]["wallet"]), ("8700", "hot"))
+        place.psql(f"""UPDATE custody.withdrawal SET state = 'approved', ver = ver + 1, amount = 8700, intent = convert_to($d${row["intent"]}$d$, 'UTF8') WHERE id = '{row["id"]}'""")
+        reply = place.call("POST", f"/v1/withdrawals/{row['id']}/veto", self.veto_of(row, "approver-3"))
+        self.assertEqual((reply.status, reply.json["withdrawal"]["state"]), (200, "rejected"), reply)
+        self.until(lambda: not self.alarms(row), "it is over")
+
     def veto_of(self, row, person):
         """A signed command; it names the version of before."""
         place = self.place

@@ -75,7 +75,7 @@
       "The signer will be asked to note it, because a delay must pass before it signs.")                               \
     X(WITHDRAWAL_VETO, "withdrawal.veto", OUTFLOW, "withdrawal", "ok deny error", "command intent",                    \
       AUDIT_FACTS_FUNDS " by? reason withdrawal?", "A person spoke against it; the signer will not sign it.")          \
-    X(WITHDRAWAL_WAITING, "withdrawal.waiting", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS " sign_at",   \
+    X(WITHDRAWAL_WAITING, "withdrawal.waiting", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS " sign_at?",  \
       "It was announced and waits; whoever is against it speaks now.")                                                 \
     X(WITHDRAWAL_SIGNED, "withdrawal.signed", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS " key?",        \
       "The signer has signed the transaction.")                                                                        \

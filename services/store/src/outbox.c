@@ -109,22 +109,6 @@ static const struct statement wait_get = {
     1,
 };
 
-static const struct column announced_columns[] = {
-    COLUMN(struct store_outbox_announced, withdrawal, "withdrawal", COLUMN_UUID),
-    COLUMN(struct store_outbox_announced, until_utc_us, "waits_until", COLUMN_TIME),
-};
-
-static const struct row_shape announced_shape = ROW_SHAPE(struct store_outbox_announced, announced_columns);
-
-static const struct statement announced_list = {
-    "outbox_announced_list",
-    "SELECT o.withdrawal, o.waits_until"
-    " FROM custody.outbox AS o JOIN custody.withdrawal AS w ON w.id = o.withdrawal"
-    " WHERE o.kind = 'announce' AND o.done_at IS NULL AND o.waits_until IS NOT NULL AND w.state = 'approved'"
-    " ORDER BY o.waits_until, o.id LIMIT $1::bigint",
-    1,
-};
-
 enum status store_outbox_put(struct store_tx *tx, const char *kind, const struct uuid *withdrawal, uint64_t entry,
                              struct fault *fault)
 {
@@ -219,23 +203,4 @@ enum status store_outbox_wait_get(struct store_outbox_wait *out, const struct st
         *out = wait;
     }
     return status;
-}
-
-enum status store_outbox_announced_list(struct store_outbox_announced *out, size_t *out_count, size_t capacity,
-                                        const struct store_tx *tx, struct fault *fault)
-{
-    struct parameters p = {0};
-    struct row_array array = {0};
-    parameter_uint64(&p, capacity);
-    enum status status = tx_read_all(tx, &array, &announced_shape, &announced_list, &p, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    INVARIANT(array.count <= capacity);
-    if (array.count > 0) {
-        memcpy(out, array.rows, array.count * sizeof *out);
-    }
-    *out_count = array.count;
-    row_array_free(&array, &announced_shape);
-    return STATUS_OK;
 }

@@ -37,12 +37,6 @@ struct store_outbox_wait {
     int64_t until_utc_us; /* as far as it is known; 0: not */
 };
 
-/* A withdrawal that was announced and waits. */
-struct store_outbox_announced {
-    struct uuid withdrawal;
-    int64_t until_utc_us;
-};
-
 /* Why an item is put off. */
 struct store_outbox_reason {
     const char *waits_for; /* a status code */
@@ -88,10 +82,6 @@ MUST_CHECK enum status store_outbox_done(struct store_tx *tx, int64_t id, struct
 MUST_CHECK enum status store_outbox_postpone(struct store_tx *tx, const struct store_outbox_item *item,
                                              int64_t delay_ms, const struct store_outbox_reason *reason,
                                              struct fault *fault);
-
-/* The announced withdrawals that wait, the next one first, at most `capacity`. Out: *out_count of them. */
-MUST_CHECK enum status store_outbox_announced_list(struct store_outbox_announced *out, size_t *out_count,
-                                                   size_t capacity, const struct store_tx *tx, struct fault *fault);
 
 /* What a withdrawal waits for; STATUS_NOT_FOUND when none of its items was postponed and is not done. */
 MUST_CHECK enum status store_outbox_wait_get(struct store_outbox_wait *out, const struct store_tx *tx,
