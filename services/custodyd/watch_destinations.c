@@ -101,17 +101,17 @@ static enum status drop_revoked(enum status *inout_refusal, struct watch *watch,
     return status;
 }
 
-/* Whether a signed entry says that it is handed over. */
-static enum status is_announced(bool *out, const struct service *service, const struct digest *digest,
-                                struct fault *fault)
+/* Whether a signed entry says so of it. */
+static enum status is_told(bool *out, const struct service *service, const struct digest *digest,
+                           enum audit_action action, enum audit_outcome outcome, struct fault *fault)
 {
     char oid[DIGEST_HEX_LEN + 1];
     struct store_leaf_list list = {0};
     digest_format(oid, digest);
-    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_DESTINATION_ADD),
+    const struct store_leaf_filter filter = {.act = audit_action_text(action),
                                              .otype = RECORD_DESTINATION,
                                              .oid = oid,
-                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_INTENT)};
+                                             .outcome = audit_outcome_text(outcome)};
     enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
     *out = status == STATUS_OK && list.count > 0;
     store_leaf_list_free(&list);
@@ -145,7 +145,8 @@ static enum status announce(bool *out_announced, struct watch *watch, const stru
 {
     char hex[DIGEST_HEX_LEN + 1];
     struct announcing announcing = {.service = watch->service, .digest = digest};
-    enum status status = is_announced(out_announced, watch->service, digest, fault);
+    enum status status =
+        is_told(out_announced, watch->service, digest, AUDIT_DESTINATION_ADD, AUDIT_OUTCOME_INTENT, fault);
     if (status != STATUS_OK || *out_announced) {
         return status;
     }
@@ -161,6 +162,18 @@ static enum status announce(bool *out_announced, struct watch *watch, const stru
     return status;
 }
 
+/* Nor what was revoked: its mark may have been edited, and a guard made anew has forgotten it. */
+static enum status may_show(bool *out, struct watch *watch, const struct digest *digest, struct fault *fault)
+{
+    bool revoked = false;
+    enum status status = announce(out, watch, digest, fault);
+    if (status == STATUS_OK && *out) {
+        status = is_told(&revoked, watch->service, digest, AUDIT_DESTINATION_REVOKE, AUDIT_OUTCOME_OK, fault);
+    }
+    *out = *out && !revoked;
+    return status == STATUS_OK && revoked ? lose(watch, digest, STATUS_DENIED, fault) : status;
+}
+
 static enum status show_one(struct watch *watch, const struct destination_entry *entry, struct fault *fault)
 {
     struct service *service = watch->service;
@@ -169,9 +182,9 @@ static enum status show_one(struct watch *watch, const struct destination_entry 
     if (entry->standing.word == DESTINATION_REVOKED || clock_utc_us(service->clock) >= entry->destination.valid_until) {
         return STATUS_OK;
     }
-    bool announced = false;
-    enum status status = announce(&announced, watch, &entry->digest, fault);
-    if (status != STATUS_OK || !announced) {
+    bool shown = false;
+    enum status status = may_show(&shown, watch, &entry->digest, fault);
+    if (status != STATUS_OK || !shown) {
         return status;
     }
     status = wire_destination_adopt(service->signers[WIRE_ROLE_TRANSFER], &said, &entry->document,

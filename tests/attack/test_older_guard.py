@@ -13,7 +13,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import strongroom  # noqa: E402
-from strongroom import digest  # noqa: E402
+from strongroom import canonical, digest, time_text  # noqa: E402
 
 
 def set_back(copy, data):
@@ -175,16 +175,38 @@ class OlderGuard(strongroom.Case):
         place.custody("key", "send", "--command", f"{work}/key.activate.json", *socket)
         place.start()
 
+    def taken_off(self):
+        """An entry of the allow-list that was revoked, and whose mark says that it serves: its digest."""
+        place = self.place
+        place.stranger("mallory")
+        key = place.person("mallory")
+        entry = json.loads(json.loads((place.dir / "ceremony/destination.json").read_text())["document"])
+        entry = canonical({**entry, "account": place.custody("key", "address", f"{key['alg']}:{key['key']}").stdout.strip(), "id": "mallory",
+                           "issued_at": time_text()})
+        self.assertEqual(place.call("POST", "/v1/destinations", place.signed("destination", entry, "admin-1", "admin-2")).status, 201)
+        name = digest("destination", entry)
+        order = {"action": "destination.revoke", "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600),
+                 "issued_at": time_text(), "nonce": strongroom.uuid7(), "policy": place.policy_digest, "reason": "test", "role": "transfer",
+                 "subject": name}
+        reply = place.call("POST", "/v1/destinations/revoke", place.signed("command", canonical(order), "operator-1"))
+        self.assertEqual(reply.status, 200, reply)
+        self.until(lambda: self.entries("destination.revoke", oid=name), "the entry")
+        place.psql(f"UPDATE custody.mark SET value = 'held/{time_text(seconds=-60)}' WHERE subject = 'destination/{name}'")
+        return name
+
     def test_z_a_guard_is_made_anew(self):
         """It cannot say what the one before promised. What the trail tells nothing of ends by what was asked for, once the ledger has that
-        or cannot take it any more: never by a row."""
+        or cannot take it any more: never by a row. What the trail says was taken off the allow-list is not shown to it, whatever the row says."""
         place = self.place
+        revoked = self.taken_off()
         rows = {row["amount"]: row for row in place.call("GET", "/v1/withdrawals").json["withdrawals"]}
         paid, recorded = rows["3"], rows["4"]
         place.stop("custodyd", "transfer")
         place.initialise_guard("transfer", "--promises", place.value("SELECT max(promises) FROM custody.withdrawal"))
         place.configure("custodyd", transaction_window=2)
         self.start_transfer()
+        self.until(lambda: self.entries("destination.refused", oid=revoked), "the service says that it does not show it")
+        self.assertEqual(place.log("transfer").count(f"event=destination.adopted destination={revoked}"), 1)
         lost = place.proposed(5)
         place.approve(lost, "approver-1")
         place.history_to(lost["id"], "withdrawal.approve")
