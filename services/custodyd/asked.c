@@ -5,9 +5,9 @@
 
 #include <inttypes.h>
 
-#include "audit/leaf.h"
 #include "record.h"
 #include "store/trail_query.h"
+#include "trail_leaf.h"
 #include "trail_signed.h"
 
 #define REF "request"
@@ -26,18 +26,6 @@ enum status asked_ref_add(struct audit_event *event, const struct store_withdraw
 {
     const struct digest digest = asked_digest(row);
     return audit_event_ref_add(event, REF, &digest, fault);
-}
-
-/* False when the entry names none. */
-static bool read_ref(struct digest *out, const struct store_leaf *entry)
-{
-    struct audit_leaf leaf;
-    struct audit_event event = {0};
-    bool named = audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, NULL) == STATUS_OK &&
-                 audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
-                 audit_event_ref(out, &event, REF) == STATUS_OK;
-    audit_event_wipe(&event);
-    return named;
 }
 
 /* Requests of the person with these terms, the newest first, as the database shows them. */
@@ -71,7 +59,7 @@ static enum status check_same(const struct service *service, const struct store_
 {
     struct digest named;
     struct fault why = {0};
-    if (!read_ref(&named, entry) || !digest_equal(&named, asked)) {
+    if (!trail_leaf_ref(&named, entry, REF) || !digest_equal(&named, asked)) {
         return STATUS_OK;
     }
     enum status status = trail_signed_check(service->trail, entry, &why);
@@ -111,7 +99,8 @@ enum status asked_check_again(const struct service *service, const struct uuid *
                                              .oid = id,
                                              .outcome = audit_outcome_text(AUDIT_OUTCOME_OK)};
     enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
-    if (status == STATUS_OK && list.count > 0 && read_ref(&named, &list.rows[0]) && !digest_equal(&named, &asked)) {
+    if (status == STATUS_OK && list.count > 0 && trail_leaf_ref(&named, &list.rows[0], REF) &&
+        !digest_equal(&named, &asked)) {
         status = fault_set(fault, STATUS_CORRUPT, "Idempotency-Key",
                            "the database says that withdrawal %s was asked for by this request, and entry %" PRIu64
                            " of the trail names another",

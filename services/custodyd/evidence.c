@@ -3,7 +3,6 @@
  * with its proof under one checkpoint, the transaction in its block. Made of stored bytes; whoever reads it checks it
  * alone.
  */
-#include "audit/event.h"
 #include "audit/log_keys.h"
 #include "base/canon.h"
 #include "destinations.h"
@@ -14,6 +13,7 @@
 #include "resources.h"
 #include "store/trail_read.h"
 #include "trail_kept.h"
+#include "trail_leaf.h"
 #include "trail_signed.h"
 #include "values.h"
 #include "withdrawals.h"
@@ -160,13 +160,9 @@ static bool fits(const struct gathering *gathering, const struct audit_event *ev
 static enum status take_signing(struct gathering *gathering, const struct store_tx *tx, const struct store_leaf *entry,
                                 struct fault *fault)
 {
-    struct audit_leaf leaf;
     struct audit_event event = {0};
     struct signed_document destination = {0};
-    enum status status = audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, fault);
-    if (status == STATUS_OK) {
-        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
-    }
+    enum status status = trail_leaf_event(&event, entry, fault);
     if (status == STATUS_OK && !fits(gathering, &event)) {
         status = STATUS_NOT_READY;
     }

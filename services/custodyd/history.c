@@ -5,12 +5,12 @@
 
 #include <time.h>
 
-#include "audit/leaf.h"
 #include "base/log.h"
 #include "policy/intent.h"
 #include "policy/transaction.h"
 #include "record.h"
 #include "store/pending.h"
+#include "trail_leaf.h"
 #include "trail_ordinal.h"
 #include "trail_signed.h"
 
@@ -149,22 +149,10 @@ static enum status check_told(const struct history *history, struct fault *fault
     return request_of(history) == NULL ? unrecorded(fault) : check_open(history, fault);
 }
 
-/* Out: the document of this kind that the entry names. */
-static bool named(struct digest *out, const struct store_leaf *entry, const char *kind)
-{
-    struct audit_leaf leaf;
-    struct audit_event event = {0};
-    bool found = audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, NULL) == STATUS_OK &&
-                 audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
-                 audit_event_ref(out, &event, kind) == STATUS_OK;
-    audit_event_wipe(&event);
-    return found;
-}
-
 bool history_asked(struct digest *out, const struct history *history)
 {
     const struct store_leaf *request = request_of(history);
-    return request != NULL && named(out, request, INTENT_KIND);
+    return request != NULL && trail_leaf_ref(out, request, INTENT_KIND);
 }
 
 /* People decide about the intent that was asked for. */
@@ -288,7 +276,7 @@ enum status history_check_signed(struct service *service, const struct store_wit
     if (status == STATUS_OK && list.count == 0) {
         status = history_is_closed(service, &row->intent) ? unrecorded(fault) : on_its_way(fault);
     } else if (status == STATUS_OK &&
-               !(named(&recorded, &list.rows[0], TRANSACTION_KIND) && digest_equal(&recorded, &transaction))) {
+               !(trail_leaf_ref(&recorded, &list.rows[0], TRANSACTION_KIND) && digest_equal(&recorded, &transaction))) {
         status = fault_set(fault, STATUS_MISMATCH, "transaction", "is not the one that was recorded to be signed");
     }
     store_leaf_list_free(&list);

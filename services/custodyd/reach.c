@@ -3,7 +3,7 @@
  */
 #include "reach.h"
 
-#include "audit/leaf.h"
+#include "trail_leaf.h"
 #include "trail_signed.h"
 
 #define PAGE 8
@@ -14,11 +14,9 @@
  */
 static uint64_t size_told(const struct store_leaf *row)
 {
-    struct audit_leaf leaf;
     struct audit_event event = {0};
     uint64_t size = 0;
-    if (audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) == STATUS_OK &&
-        audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK) {
+    if (trail_leaf_event(&event, row, NULL) == STATUS_OK) {
         const char *text = audit_event_fact(&event, "size");
         size = text == NULL ? 0 : strtoull(text, NULL, 10);
     }

@@ -3,11 +3,10 @@
  */
 #include "recorded.h"
 
-#include "audit/event.h"
-#include "audit/leaf.h"
 #include "history.h"
 #include "step_papers.h"
 #include "step_signature.h"
+#include "trail_leaf.h"
 #include "withdrawals.h"
 
 void recorded_wipe(struct recorded *recorded)
@@ -26,17 +25,13 @@ static enum status read_row_in(const struct store_tx *tx, void *context, struct 
 
 static enum status read_refs(struct recorded *recorded, struct fault *fault)
 {
-    struct audit_leaf leaf;
     struct audit_event event = {0};
-    enum status status = audit_leaf_parse(&leaf, recorded->leaf.raw.data, recorded->leaf.raw.len, fault);
+    enum status status = trail_leaf_event(&event, &recorded->leaf, fault);
     if (status == STATUS_OK) {
-        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
+        status = audit_event_ref(&recorded->intent_id, &event, INTENT_KIND);
     }
     if (status == STATUS_OK) {
-        status = audit_event_ref(&recorded->intent_id, &event, "intent");
-    }
-    if (status == STATUS_OK) {
-        status = audit_event_ref(&recorded->transaction_id, &event, "transaction");
+        status = audit_event_ref(&recorded->transaction_id, &event, TRANSACTION_KIND);
     }
     audit_event_wipe(&event);
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, recorded->leaf.act, "does not name them");
@@ -55,11 +50,9 @@ static void take_signing(struct recorded *recorded, struct store_leaf_list *list
 /* What log_fork_end wrote, and nothing else that a history begins with. */
 static bool tells_end(const struct store_leaf *entry)
 {
-    struct audit_leaf leaf;
     struct audit_event event = {0};
     bool tells = entry->ord == 1 && strcmp(entry->act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0 &&
-                 audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, NULL) == STATUS_OK &&
-                 audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
+                 trail_leaf_event(&event, entry, NULL) == STATUS_OK &&
                  strcmp(event.reason, status_info(STATUS_LOG_ENDED)->code) == 0;
     audit_event_wipe(&event);
     return tells;

@@ -7,6 +7,7 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "sequencer_core.h"
+#include "trail_leaf.h"
 
 #define TAIL 256
 
@@ -391,13 +392,9 @@ static enum status tell_event(struct sequencer *sequencer, const struct audit_ev
 static enum status tell_row(void *context, const struct store_leaf *row, struct fault *fault)
 {
     struct sequencer *sequencer = context;
-    struct audit_leaf leaf;
     struct audit_event event;
     struct fault why = {0};
-    enum status status = audit_leaf_parse(&leaf, row->raw.data, row->raw.len, &why);
-    if (status == STATUS_OK) {
-        status = audit_event_decode(&event, leaf.event, leaf.event_len, &why);
-    }
+    enum status status = trail_leaf_event(&event, row, &why);
     if (status != STATUS_OK) {
         return fault_set(fault, STATUS_CORRUPT, "audit.leaf", "entry %" PRIu64 " cannot be read: %s", row->seq,
                          why.detail);

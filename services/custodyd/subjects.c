@@ -6,12 +6,12 @@
 
 #include <inttypes.h>
 
-#include "audit/leaf.h"
 #include "base/canon.h"
 #include "base/log.h"
 #include "policy/subject.h"
 #include "record.h"
 #include "resources.h"
+#include "trail_leaf.h"
 #include "trail_signed.h"
 
 void subject_record_about(struct audit_event *event, const struct uuid *subject)
@@ -259,13 +259,11 @@ static bool is_kept(const struct store_subject_rows *rows, const char *commitmen
 
 static bool all_are_kept(const struct store_subject_rows *rows, const struct store_leaf *entry)
 {
-    struct audit_leaf leaf;
     struct audit_event event;
     bool kept = true;
     size_t i = 0;
     json_t *commitment = NULL;
-    if (audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, NULL) != STATUS_OK ||
-        audit_event_decode(&event, leaf.event, leaf.event_len, NULL) != STATUS_OK) {
+    if (trail_leaf_event(&event, entry, NULL) != STATUS_OK) {
         return false;
     }
     json_array_foreach(event.pii, i, commitment)

@@ -1,11 +1,26 @@
 /*
- * Columns of the trail's entries. The bytes are the entry; what stands beside them in the row is made from them here,
+ * Rows of the trail. The bytes are the entry, and read here; what stands beside them in the row is made from them here,
  * and held against them here.
  */
 #include "trail_leaf.h"
 
 #include "audit/column.h"
 #include "audit/leaf.h"
+
+enum status trail_leaf_event(struct audit_event *out, const struct store_leaf *leaf, struct fault *fault)
+{
+    struct audit_leaf said;
+    enum status status = audit_leaf_parse(&said, leaf->raw.data, leaf->raw.len, fault);
+    return status == STATUS_OK ? audit_event_decode(out, said.event, said.event_len, fault) : status;
+}
+
+bool trail_leaf_ref(struct digest *out, const struct store_leaf *leaf, const char *name)
+{
+    struct audit_event event = {0};
+    bool named = trail_leaf_event(&event, leaf, NULL) == STATUS_OK && audit_event_ref(out, &event, name) == STATUS_OK;
+    audit_event_wipe(&event);
+    return named;
+}
 
 static void text_put(char *out, size_t out_size, const char *text)
 {

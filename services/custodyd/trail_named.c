@@ -3,17 +3,15 @@
  */
 #include "trail_named.h"
 
-#include "audit/leaf.h"
+#include "trail_leaf.h"
 
 /* Whether the entry names a document. */
 static bool read_named(struct trail_named *out, const struct store_leaf *row, const char *ref)
 {
-    struct audit_leaf leaf;
     struct audit_event event = {0};
     struct trail_named named = {.seq = row->seq};
-    bool names = audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) == STATUS_OK &&
-                 audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
-                 audit_event_ref(&named.digest, &event, ref) == STATUS_OK;
+    bool names =
+        trail_leaf_event(&event, row, NULL) == STATUS_OK && audit_event_ref(&named.digest, &event, ref) == STATUS_OK;
     if (names) {
         named.policy = event.policy;
         *out = named;

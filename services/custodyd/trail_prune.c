@@ -313,13 +313,6 @@ struct told {
     bool covered;
 };
 
-static bool read_entry(struct audit_event *out, const struct store_leaf *row)
-{
-    struct audit_leaf leaf;
-    return audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) == STATUS_OK &&
-           audit_event_decode(out, leaf.event, leaf.event_len, NULL) == STATUS_OK;
-}
-
 /*
  * Whether an entry says what this prune would: by whom, of which entries, with which root, in which archive. Whether it
  * was signed is asked when it should be (check_signed); until then nothing leaves.
@@ -327,7 +320,7 @@ static bool read_entry(struct audit_event *out, const struct store_leaf *row)
 static bool says(const struct store_leaf *row, const struct audit_event *wanted)
 {
     struct audit_event event;
-    if (!read_entry(&event, row)) {
+    if (trail_leaf_event(&event, row, NULL) != STATUS_OK) {
         return false;
     }
     bool same = strcmp(event.actor.text, wanted->actor.text) == 0 && json_equal(event.facts, wanted->facts) == 1 &&
@@ -479,7 +472,7 @@ static enum status retell_in(struct store_tx *tx, void *context, struct fault *f
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < retelling->rows.count; i++) {
         struct audit_event said;
-        if (retelling->needed[i] && read_entry(&said, &retelling->rows.rows[i])) {
+        if (retelling->needed[i] && trail_leaf_event(&said, &retelling->rows.rows[i], NULL) == STATUS_OK) {
             status = retell(retelling->prune->config, tx, &said, fault);
             audit_event_wipe(&said);
         }

@@ -447,17 +447,9 @@ enum status trail_signed_newest(struct store_leaf_list *out, struct trail *trail
 static bool tells_root(const struct store_leaf *row, uint64_t first, const struct audit_proof *proof,
                        const struct audit_checkpoint *checkpoint)
 {
-    struct audit_leaf leaf;
-    struct audit_event event;
     struct digest root;
-    if (audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) != STATUS_OK ||
-        audit_event_decode(&event, leaf.event, leaf.event_len, NULL) != STATUS_OK) {
-        return false;
-    }
-    bool told = audit_event_ref(&root, &event, "root") == STATUS_OK &&
-                audit_consistency_verify(proof, first, &root, checkpoint->size, &checkpoint->root, NULL) == STATUS_OK;
-    audit_event_wipe(&event);
-    return told;
+    return trail_leaf_ref(&root, row, "root") &&
+           audit_consistency_verify(proof, first, &root, checkpoint->size, &checkpoint->root, NULL) == STATUS_OK;
 }
 
 /* Whether one of them does. STATUS_CORRUPT: what is stored does not lead to the signed root. */

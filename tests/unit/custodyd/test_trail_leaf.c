@@ -25,6 +25,7 @@ static struct store_leaf row_make(void)
         .action = AUDIT_WITHDRAWAL_APPROVE, .outcome = AUDIT_OUTCOME_DENY, .object_ordinal = 1, .producer_counter = 1};
     const struct audit_stamp stamp = {.at_utc_us = 1790000000000000, .epoch = 1};
     struct audit_event stamped;
+    struct digest approval;
     struct bytes pending = {0};
     struct bytes document = {0};
     struct store_leaf row = {0};
@@ -36,6 +37,8 @@ static struct store_leaf row_make(void)
     for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
         cr_assert(eq(int, audit_event_fact_add(&event, facts[i][0], facts[i][1], NULL), STATUS_OK));
     }
+    cr_assert(eq(int, digest_parse(&approval, HASH), STATUS_OK));
+    cr_assert(eq(int, audit_event_ref_add(&event, "approval", &approval, NULL), STATUS_OK));
     struct audit_stamp whole = stamp;
     whole.boot = event.correlation;
     cr_assert(eq(int, audit_event_encode(&pending, &event, NULL), STATUS_OK));
@@ -57,6 +60,41 @@ Test(trail_leaf, a_row_as_it_was_written_is_true)
     struct store_leaf row = row_make();
     struct digest entry = row.lh;
     cr_assert(trail_leaf_is(&row, &entry));
+    store_leaf_wipe(&row);
+}
+
+Test(trail_leaf, an_entry_is_read_from_its_bytes_whatever_its_columns_say)
+{
+    struct store_leaf row = row_make();
+    struct audit_event event;
+    (void)snprintf(row.actor, sizeof(row.actor), "approver-2");
+    cr_assert(eq(int, trail_leaf_event(&event, &row, NULL), STATUS_OK));
+    cr_assert_str_eq(event.actor.text, "approver-1");
+    audit_event_wipe(&event);
+    store_leaf_wipe(&row);
+}
+
+Test(trail_leaf, bytes_that_are_no_entry_are_no_event_and_name_nothing)
+{
+    struct store_leaf row = row_make();
+    struct audit_event event = {0};
+    struct digest named;
+    cr_assert(trail_leaf_ref(&named, &row, "approval"));
+    row.raw.len -= 2;
+    cr_assert(ne(int, trail_leaf_event(&event, &row, NULL), STATUS_OK));
+    cr_assert_not(trail_leaf_ref(&named, &row, "approval"));
+    store_leaf_wipe(&row);
+}
+
+Test(trail_leaf, what_an_entry_names_is_found_by_its_reference)
+{
+    struct store_leaf row = row_make();
+    struct digest named;
+    char hex[DIGEST_HEX_LEN + 1];
+    cr_assert(trail_leaf_ref(&named, &row, "approval"));
+    digest_format(hex, &named);
+    cr_assert_str_eq(hex, HASH);
+    cr_assert_not(trail_leaf_ref(&named, &row, "evaluated"));
     store_leaf_wipe(&row);
 }
 
