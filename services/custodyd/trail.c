@@ -99,6 +99,7 @@ enum status trail_open(struct trail **out, const struct trail_config *config, st
     if (trail == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "trail", "%s", "");
     }
+    trail->wake_fd = -1;
     trail->clock = config->clock;
     trail->reader = config->reader;
     INVARIANT(config->key_count >= 1 && config->key_count <= TRAIL_KEYS_MAX);
