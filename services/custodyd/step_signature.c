@@ -5,9 +5,11 @@
 #include "step_signature.h"
 
 #include "audit/event.h"
+#include "audit/log_keys.h"
 #include "base/canon.h"
 #include "record.h"
 #include "store/ending.h"
+#include "trail_signed.h"
 #include "usage.h"
 #include "withdrawals.h"
 #include "witnesses.h"
@@ -100,9 +102,29 @@ static enum status promises_in(const struct store_tx *tx, void *context, struct 
     return store_withdrawal_promises(context, tx, fault);
 }
 
+/* Whether it is the first entry withdrawal.signing of a log that follows another, by which those after it count. */
+static enum status begins_to_count(bool *out, const struct service *service, struct fault *fault)
+{
+    struct store_leaf_list list = {0};
+    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_WITHDRAWAL_SIGNING)};
+    bool follows = audit_origin_epoch(service->options.origin) > 1;
+    enum status status = follows ? trail_signed_newest(&list, service->trail, &filter, fault) : STATUS_OK;
+    *out = status == STATUS_OK && follows && list.count == 0;
+    store_leaf_list_free(&list);
+    return status;
+}
+
 enum status step_promises(uint64_t *out, struct service *service, struct fault *fault)
 {
-    return store_read(service->store, promises_in, out, fault);
+    struct wire_status_reply signer = {0};
+    bool begins = false;
+    enum status status = store_read(service->store, promises_in, out, fault);
+    status = status == STATUS_OK ? begins_to_count(&begins, service, fault) : status;
+    if (status == STATUS_OK && begins) { /* the rows may be a backup's, from before its last promise */
+        status = wire_status(service->signers[WIRE_ROLE_TRANSFER], &signer, service->options.signer_timeout_ms, fault);
+    }
+    *out = signer.promises > *out ? signer.promises : *out;
+    return status;
 }
 
 /* What the service knows that the signer must know, too. */

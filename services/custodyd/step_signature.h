@@ -38,7 +38,10 @@ MUST_CHECK enum status step_announce_to_signer(struct wire_announce_reply *out, 
                                                const struct step_papers *papers, const struct store_leaf *announced,
                                                struct fault *fault);
 
-/* The promises that the transfer signer was seen to have made. */
+/*
+ * The promises that the transfer signer was seen to have made. Before the first signature of a log that follows another
+ * it is asked, since the rows may be a backup's: its faults.
+ */
 MUST_CHECK enum status step_promises(uint64_t *out, struct service *service, struct fault *fault);
 
 /*

@@ -64,7 +64,7 @@ class Incident(unittest.TestCase):
         promised = place.proposed(13)
         place.approve(promised)
         place.wait(promised["id"], "signed")
-        place.psql(f"DROP TRIGGER wait ON custody.outbox; UPDATE custody.withdrawal SET signature = '' WHERE id = '{promised['id']}'")
+        place.psql(f"DROP TRIGGER wait ON custody.outbox; UPDATE custody.withdrawal SET signature = '', promises = NULL WHERE id = '{promised['id']}'")
         place.stop("transfer")
         recorded = place.proposed(15)
         place.approve(recorded)
