@@ -16,8 +16,8 @@
 
 #include "base/secret.h"
 
-#define BUFFER_FIRST 256
-#define FORMAT_MOST 512 /* what most formatted texts fit into */
+#define BUFFER_FIRST 1024 /* most documents fit, and none of them is moved and wiped on its way */
+#define FORMAT_MOST 512   /* what most formatted texts fit into */
 
 enum status bytes_copy(struct bytes *out, const void *data, size_t len)
 {
@@ -89,6 +89,11 @@ static uint8_t *buffer_reserve(struct buffer *buffer, size_t more)
         buffer->capacity = capacity;
     }
     return buffer->content.data + buffer->content.len;
+}
+
+void buffer_expect(struct buffer *buffer, size_t len)
+{
+    (void)buffer_reserve(buffer, len);
 }
 
 static void buffer_advance(struct buffer *buffer, size_t len)

@@ -35,6 +35,9 @@ void bytes_free(struct bytes *bytes);
 /* Starts an empty buffer. */
 void buffer_init(struct buffer *buffer);
 
+/* About so many bytes will be appended: room for them at once, instead of more and more. */
+void buffer_expect(struct buffer *buffer, size_t len);
+
 /* Appends bytes, a string, or formatted text. */
 void buffer_append(struct buffer *buffer, const void *data, size_t len);
 void buffer_append_text(struct buffer *buffer, const char *text);

@@ -236,19 +236,22 @@ void row_wipe(void *out, const struct row_shape *shape)
     memset(out, 0, shape->size);
 }
 
+#define ARRAY_HEAD ((size_t)20)
+
 static void array_append_u32(struct buffer *array, uint32_t value)
 {
     uint32_t wire = htobe32(value);
     buffer_append(array, &wire, sizeof wire);
 }
 
-void array_begin(struct buffer *array, enum array_element element, size_t count)
+void array_begin(struct buffer *array, uint32_t element, size_t count, size_t bytes)
 {
     INVARIANT(count <= INT32_MAX);
     buffer_init(array);
+    buffer_expect(array, bytes + ARRAY_HEAD);
     array_append_u32(array, count == 0 ? 0 : 1); /* dimensions */
     array_append_u32(array, 1);                  /* may hold NULL */
-    array_append_u32(array, (uint32_t)element);
+    array_append_u32(array, element);
     if (count > 0) {
         array_append_u32(array, (uint32_t)count);
         array_append_u32(array, 1); /* lower bound */
@@ -270,4 +273,36 @@ void array_element_int64(struct buffer *array, int64_t value)
 {
     uint64_t wire = htobe64((uint64_t)value);
     array_element_bytes(array, &wire, sizeof wire);
+}
+
+size_t array_row_begin(struct buffer *array, size_t count)
+{
+    size_t began = array->content.len;
+    const uint32_t wire[2] = {0, htobe32((uint32_t)count)}; /* its length is not known yet */
+    buffer_append(array, wire, sizeof(wire));
+    return began;
+}
+
+void array_field_bytes(struct buffer *array, enum array_element type, const void *data, size_t len)
+{
+    INVARIANT(len <= INT32_MAX);
+    const uint32_t wire[2] = {htobe32(type), data == NULL ? UINT32_MAX : htobe32((uint32_t)len)};
+    buffer_append(array, wire, sizeof(wire));
+    buffer_append(array, data, data == NULL ? 0 : len);
+}
+
+void array_field_int64(struct buffer *array, enum array_element type, int64_t value)
+{
+    uint64_t wire = htobe64((uint64_t)value);
+    array_field_bytes(array, type, &wire, sizeof(wire));
+}
+
+void array_row_end(struct buffer *array, size_t began)
+{
+    if (array->status == STATUS_OK) {
+        size_t len = array->content.len - began - sizeof(uint32_t);
+        INVARIANT(len <= INT32_MAX);
+        uint32_t wire = htobe32((uint32_t)len);
+        memcpy(array->content.data + began, &wire, sizeof(wire));
+    }
 }

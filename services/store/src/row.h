@@ -103,19 +103,30 @@ void row_wipe(void *out, const struct row_shape *shape);
 /* PostgreSQL's epoch, 2000-01-01, in microseconds since 1970. */
 #define POSTGRES_EPOCH_US 946684800000000LL
 
-/* The types of elements of array parameters (pg_type.dat; fixed for ever). */
+/* Types of elements of array parameters and of fields (pg_type.dat; fixed for ever). */
 enum array_element {
     ARRAY_BYTEA = 17,
     ARRAY_INT8 = 20,
-    ARRAY_INT2 = 21,
     ARRAY_TEXT = 25,
     ARRAY_TIMESTAMPTZ = 1184,
     ARRAY_UUID = 2950,
 };
 
-/* Begins a one-dimensional array of `count` elements, appends elements (NULL data is NULL), one call per element. */
-void array_begin(struct buffer *array, enum array_element element, size_t count);
+/*
+ * Begins a one-dimensional array of `count` elements of a type, by its number, which take about `bytes` bytes together;
+ * appends elements (NULL data is NULL), one call per element.
+ */
+void array_begin(struct buffer *array, uint32_t element, size_t count, size_t bytes);
 void array_element_bytes(struct buffer *array, const void *data, size_t len);
 void array_element_int64(struct buffer *array, int64_t value);
+
+/*
+ * An element that is a row of `count` fields: its beginning, each field in the order of the columns (NULL data is
+ * NULL), and its end, which is told what the beginning said.
+ */
+size_t array_row_begin(struct buffer *array, size_t count);
+void array_field_bytes(struct buffer *array, enum array_element type, const void *data, size_t len);
+void array_field_int64(struct buffer *array, enum array_element type, int64_t value);
+void array_row_end(struct buffer *array, size_t began);
 
 #endif

@@ -361,12 +361,12 @@ static const struct statement check_settings = {
     " AND c.relkind IN ('r', 'p'))), '') AS missing,"
     " coalesce((SELECT left(min(n.nspname || '.' || c.relname), 63) FROM pg_class AS c"
     " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname IN ('audit', 'custody', 'strongroom')"
-    " AND n.nspname || '.' || c.relname <> 'audit.leaf_partition' AND (c.relkind NOT IN ('r', 'p', 'i', 'I', 'S') OR "
-    "c.relrowsecurity"
+    " AND n.nspname || '.' || c.relname <> 'audit.leaf_partition' AND (c.relrowsecurity"
+    " OR c.relkind NOT IN ('r', 'p', 'i', 'I', 'S', 'c')" /* a composite type holds no rows and hides none */
     " OR EXISTS (SELECT FROM pg_rewrite AS w WHERE w.ev_class = c.oid)"
     " OR EXISTS (SELECT FROM pg_inherits AS h JOIN pg_class AS part ON part.oid = h.inhrelid"
     " WHERE h.inhparent = c.oid AND part.relkind NOT IN ('r', 'i', 'I')))), '') AS altered,"
-    " pid::bigint AS pid, usesysid::bigint AS role,"
+    " coalesce(to_regtype('audit.leaf_row')::oid::bigint, 0) AS leaf_row, pid::bigint AS pid, usesysid::bigint AS role,"
     " (extract(epoch FROM backend_start) * 1000000)::bigint AS began FROM pg_stat_get_activity(pg_backend_pid())",
     0,
 };
@@ -380,6 +380,7 @@ struct settings {
     bool migrated;
     char missing[64];
     char altered[64]; /* a table that may answer something else than what is in it */
+    uint64_t leaf_row;
     struct store_backend backend;
 };
 
@@ -392,6 +393,7 @@ static const struct column settings_columns[] = {
     COLUMN(struct settings, migrated, "migrated", COLUMN_BOOL),
     COLUMN(struct settings, missing, "missing", COLUMN_TEXT),
     COLUMN(struct settings, altered, "altered", COLUMN_TEXT),
+    COLUMN(struct settings, leaf_row, "leaf_row", COLUMN_UINT64),
     COLUMN(struct settings, backend.pid, "pid", COLUMN_INT64),
     COLUMN(struct settings, backend.role, "role", COLUMN_INT64),
     COLUMN(struct settings, backend.began_utc_us, "began", COLUMN_INT64),
@@ -461,6 +463,7 @@ enum status session_check(struct session *session, const char *role, struct faul
         status = settings_judge(&settings, role, fault);
     }
     session->backend = settings.backend;
+    session->leaf_row = (uint32_t)settings.leaf_row;
     if (status == STATUS_OK) {
         status = session_check_version(session, fault);
     }

@@ -26,10 +26,11 @@ struct session {
     PGconn *connection;
     int64_t timeout_ms;
     struct store_backend backend;
-    bool broken;      /* the connection cannot be used any more */
-    bool warned;      /* SQLSTATE class 01 arrived since it was last cleared */
-    bool retry;       /* a statement of this transaction failed in a way that a new one may cure */
-    char sqlstate[6]; /* of the last failed statement, "" otherwise */
+    uint32_t leaf_row; /* the number of the type audit.leaf_row in this database */
+    bool broken;       /* the connection cannot be used any more */
+    bool warned;       /* SQLSTATE class 01 arrived since it was last cleared */
+    bool retry;        /* a statement of this transaction failed in a way that a new one may cure */
+    char sqlstate[6];  /* of the last failed statement, "" otherwise */
     const struct statement *prepared[SESSION_STATEMENTS_MAX];
     int prepared_count;
     struct digest made[SESSION_MADE_MAX]; /* of the texts that are prepared, each under the name of its position */

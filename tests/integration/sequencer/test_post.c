@@ -90,6 +90,10 @@ Test(post, the_leader_takes_them_from_memory_and_a_follower_puts_them_into_the_t
     cr_expect_eq(stage_read(&books, &keeper.log_key).size, 6);
 }
 
+#define CUT_SESSION                                                                                                    \
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'strongroom_sequencer'"              \
+    " AND datname = current_database()"
+
 #define CUT_BATCH                                                                                                      \
     "DO $$ BEGIN LOCK TABLE audit.leaf IN SHARE MODE;"                                                                 \
     " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'strongroom_sequencer'"                           \
@@ -102,6 +106,32 @@ static void *cut_batch(void *context)
     struct books copy = *(const struct books *)context;
     books_sql(&copy, CUT_BATCH);
     return NULL;
+}
+
+/* What a superuser does to the type of the rows stops the trail for as long as it lasts. */
+static void stops_while(const char *put, const char *take_away)
+{
+    struct fault why = {0};
+    struct trail_ticket posted;
+    books_sql(&books, put);
+    struct trail_ticket ticket = stage_event(&stage, "object");
+    do {
+        stage_await(&stage, SEQUENCER_CONNECTING, &why);
+    } while (strstr(why.where, "trail_extend") == NULL);
+    posted = stage_post(&stage);
+    books_sql(&books, take_away);
+    stage_covered(&stage, ticket);
+    stage_covered(&stage, posted);
+}
+
+Test(post, a_type_of_rows_that_is_another_one_for_a_while_stops_nothing_for_good)
+{
+    stops_while("ALTER TYPE audit.leaf_row DROP ATTRIBUTE wallet",
+                "ALTER TYPE audit.leaf_row ADD ATTRIBUTE wallet text");
+    stops_while("ALTER TYPE audit.leaf_row RENAME TO kept; " CUT_SESSION, "ALTER TYPE audit.kept RENAME TO leaf_row");
+    stage_covered(&stage, stage_heartbeat(&stage));
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.open + story.unsettled + story.ordinal_gaps, 0);
 }
 
 /* Batches that are certain not to have committed: who waits learns it at once, and the numbers are declared void. */

@@ -271,6 +271,15 @@ Test(session, what_may_hide_rows_is_refused_by_sessions_that_were_there_before)
                   "ALTER TABLE audit.leaf ADD PRIMARY KEY (seq)");
 }
 
+/* A type alone holds no rows, and is no reason to refuse; where a table belongs, it is none. */
+Test(session, a_type_in_the_place_of_a_table_is_no_table)
+{
+    struct fault fault = {0};
+    books_sql(&books, "ALTER TABLE audit.tile RENAME TO kept; CREATE TYPE audit.tile AS (level bigint)");
+    cr_expect_eq(try_open("strongroom_sequencer", "strongroom_sequencer", &fault), STATUS_CORRUPT);
+    cr_expect_not_null(strstr(fault.detail, "table audit.tile is missing"), "%s", fault.detail);
+}
+
 Test(session, a_failed_transaction_does_not_commit)
 {
     enum store_end end = STORE_COMMITTED;

@@ -78,6 +78,28 @@ Test(buffer, pieces_add_up)
     buffer_free(&buffer);
 }
 
+Test(buffer, room_that_is_expected_is_made_once_and_says_nothing_about_the_length)
+{
+    struct buffer buffer;
+    buffer_init(&buffer);
+    buffer_expect(&buffer, 100000);
+    const uint8_t *at = buffer.content.data;
+    cr_assert_eq(buffer.content.len, 0);
+    for (int i = 0; i < 100000; i++) {
+        buffer_append(&buffer, "x", 1);
+    }
+    cr_expect_eq(buffer.content.data, at);
+    for (int i = 0; i < 100000; i++) { /* more fits all the same */
+        buffer_append(&buffer, "y", 1);
+    }
+    struct bytes all = {0};
+    cr_assert_eq(buffer_finish(&all, &buffer), STATUS_OK);
+    cr_expect_eq(all.len, 200000);
+    bytes_free(&all);
+    buffer_expect(&buffer, SIZE_MAX);
+    cr_expect_eq(buffer_finish(&all, &buffer), STATUS_NO_MEMORY);
+}
+
 Test(buffer, an_empty_one_finishes_with_a_nul)
 {
     struct buffer buffer;
