@@ -90,7 +90,7 @@ static enum status verify_new(struct handing *handing, const struct signed_docum
 static enum status find_entry(bool *out_found, struct trail_named *out, const struct handing *handing,
                               struct fault *fault)
 {
-    const struct trail_naming naming = {.action = AUDIT_REVIEW_SIGNED, .ref = REVIEW_KIND};
+    const struct trail_naming naming = {AUDIT_REVIEW_SIGNED, AUDIT_OUTCOME_OK, REVIEW_KIND};
     char oid[DIGEST_HEX_LEN + 1];
     digest_format(oid, &handing->row.digest);
     struct trail_named_page page = {.search = {.filter = {.otype = RECORD_REVIEW, .oid = oid}}};
@@ -367,7 +367,7 @@ static enum status list_in(const struct store_tx *tx, void *context, struct faul
 
 static enum status list_pages(struct listing *listing, struct fault *fault)
 {
-    const struct trail_naming naming = {.action = AUDIT_REVIEW_SIGNED, .ref = REVIEW_KIND};
+    const struct trail_naming naming = {AUDIT_REVIEW_SIGNED, AUDIT_OUTCOME_OK, REVIEW_KIND};
     enum status status = STATUS_OK;
     do {
         listing->rows_kept = json_array_size(listing->rows);

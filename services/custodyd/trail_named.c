@@ -25,7 +25,7 @@ enum status trail_named_page(struct trail_named_page *inout, struct trail *trail
 {
     struct store_leaf_list list = {0};
     inout->search.filter.act = audit_action_text(naming->action);
-    inout->search.filter.outcome = audit_outcome_text(AUDIT_OUTCOME_OK);
+    inout->search.filter.outcome = audit_outcome_text(naming->outcome);
     inout->search.filter.newest_first = true;
     inout->search.filter.limit = TRAIL_NAMED_PAGE;
     enum status status = trail_signed_next(&list, trail, &inout->search, fault);

@@ -10,9 +10,10 @@
 
 #define TRAIL_NAMED_PAGE 16
 
-/* Entries of `action` with outcome ok, and the reference by which they name a document. */
+/* Entries of `action` with this outcome, and the reference by which they name a document. */
 struct trail_naming {
     enum audit_action action;
+    enum audit_outcome outcome;
     const char *ref;
 };
 

@@ -5,10 +5,12 @@
  * and a signer that had it changes nothing.
  */
 #include "base/log.h"
+#include "key_papers.h"
 #include "people.h"
 #include "policy_change.h"
 #include "record.h"
 #include "store/document.h"
+#include "trail_named.h"
 #include "watch_core.h"
 
 #define ORDERS_PAGE 256
@@ -136,6 +138,42 @@ static bool wants(const struct people_look *look, int role, const struct command
     return look->signers[role].there && ((uneven && here == resumes) || (look->back[role] && resumes && !here));
 }
 
+/* Of what gives a voice back the signed trail says first that it was handed in: a row alone reaches no signer. */
+static enum status is_told(bool *out, const struct service *service, const struct command *command,
+                           const struct digest *order, struct fault *fault)
+{
+    const struct trail_naming naming = {AUDIT_PERSON_RESUME, AUDIT_OUTCOME_INTENT, KEY_PAPER_COMMAND};
+    struct trail_named_page page = {.search = {.filter = {.otype = RECORD_PERSON, .oid = command->person.text}}};
+    enum status status = STATUS_OK;
+    *out = command->action != COMMAND_PERSON_RESUME;
+    while (status == STATUS_OK && !*out && !page.search.over) {
+        status = trail_named_page(&page, service->trail, &naming, fault);
+        for (size_t i = 0; status == STATUS_OK && i < page.count; i++) {
+            *out = *out || digest_equal(&page.rows[i].digest, order);
+        }
+    }
+    return status;
+}
+
+/* Answers false when it is to be tried again. */
+static bool carry_to(struct watch *watch, enum wire_role role, const struct command *command,
+                     const struct signed_document *order)
+{
+    struct digest digest;
+    struct fault why = {0};
+    bool told = false;
+    digest_document(&digest, COMMAND_KIND, order->document.data, order->document.len);
+    if (is_told(&told, watch->service, command, &digest, &why) != STATUS_OK) {
+        log_fault("person.carry", &why);
+        return false;
+    }
+    if (!told) {
+        log_event(LOG_LEVEL_WARNING, "person.unfit", "person", command->person.text, "detail",
+                  "an order of the quorum that nobody handed in stands in the database", NULL);
+    }
+    return !told || hand_over(watch->service, role, order);
+}
+
 static void carry_one(struct watch *watch, const struct people_look *look, const struct store_document *row,
                       enum command_action action)
 {
@@ -154,7 +192,7 @@ static void carry_one(struct watch *watch, const struct people_look *look, const
         all = all && (here || !look->signers[role].heard);
     }
     for (int role = 0; status == STATUS_OK && command.action == action && role < KEY_BOARD_ROLES; role++) {
-        if (wants(look, role, &command, some && !all) && !hand_over(watch->service, (enum wire_role)role, &order)) {
+        if (wants(look, role, &command, some && !all) && !carry_to(watch, (enum wire_role)role, &command, &order)) {
             watch->away[role] = true;
         }
     }

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A person's word is taken away by one person in one command, at every signer, also one that was away; a quorum gives it back."""
 
+import datetime
 import json
 import time
 import unittest
@@ -209,6 +210,26 @@ class People(strongroom.Trailed, strongroom.Case):
                    "all have it but the validator")
         place.start()
         eventually(lambda: self.suspended() == {}, "the resumption is carried to the validator")
+
+    def test_5_a_resumption_that_nobody_handed_in(self):
+        """Signed by a quorum that thought better of it, and put where orders are kept by a superuser, who also takes the suspension away."""
+        place = self.place
+        place.kill("validator")
+        self.suspend("approver-3", by="admin-2")
+        number = eventually(lambda: self.suspended().get("approver-3"), "approver-3 is suspended")["number"]
+        order = json.loads(self.kept("approver-3", "admin-1")["document"])
+        order = place.signed("command", strongroom.canonical({**order, "action": "person.resume", "on": str(number)}), "admin-1", "admin-3")
+        name = strongroom.digest("command", order["document"])
+        until = datetime.datetime.fromisoformat(json.loads(order["document"])["expires_at"][:-1] + "+00:00")
+        place.psql(f"""DELETE FROM custody.document WHERE kind = 'person' AND convert_from(bytes, 'UTF8') LIKE '%person.suspend%approver-3%';
+            INSERT INTO custody.document (kind, id, digest, bytes)
+                VALUES ('person', '{round(until.timestamp() * 1000000):016x}-{name[:40]}', '\\x{name}', convert_to($d${strongroom.canonical(order)}$d$, 'UTF8'))""")
+        place.start()
+        eventually(lambda: "event=person.unfit person=approver-3" in place.log("custodyd") or self.suspended() == {}, "it is looked at")
+        self.assertEqual(self.at_signers("approver-3"), {"transfer": "suspended", "audit": "suspended", "validator": "counts"})
+        self.assertTrue(eventually(self.alarms, "the alarm that they differ"))
+        self.assertEqual(place.call("POST", "/v1/people/resume", order).status, 200)
+        eventually(lambda: self.suspended() == {}, "handed in it counts")
 
     def test_6_an_order_that_somebody_kept_is_not_told_again(self):
         place = self.place
