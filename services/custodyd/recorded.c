@@ -13,7 +13,6 @@ void recorded_wipe(struct recorded *recorded)
 {
     store_withdrawal_wipe(&recorded->row);
     store_leaf_wipe(&recorded->leaf);
-    bytes_free(&recorded->handed_in);
 }
 
 static enum status read_row_in(const struct store_tx *tx, void *context, struct fault *fault)

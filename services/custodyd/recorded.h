@@ -18,12 +18,9 @@ struct recorded {
     bool whole;             /* all entries are there, so that the signer may be asked to sign */
     bool ended;             /* that one stood in a log that ended, and `leaf` is what log_fork_end wrote instead */
     bool asked;             /* the entry of the request is shown, which names `asked_id` */
-    bool promised;          /* the signer says what it promised: `transaction_id`, whatever is shown */
-    bool forgotten;         /* it cannot say, since a guard before its own may have promised it */
     struct digest intent_id;
     struct digest transaction_id;
     struct digest asked_id;
-    struct bytes handed_in; /* an intent to be used in place of the row's */
 };
 
 /* Reads row and entries of the withdrawal that the request names; `service` is set. Out: recorded_wipe, in every case.

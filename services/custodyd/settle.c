@@ -23,6 +23,7 @@ struct settling {
     struct service *service;
     const struct http_request *request;
     struct recorded recorded;
+    struct bytes handed_in;        /* an intent to be used in place of the row's */
     struct bytes document;         /* of the intent that was recorded */
     struct intent intent;          /* the same, decoded */
     const struct wallet *wallet;   /* of the intent */
@@ -31,6 +32,8 @@ struct settling {
     enum withdrawal_state to;
     enum status reason; /* of a failure */
     uint64_t promises;  /* of the signer, when it signed for this; 0: it did not */
+    bool promised;      /* the signer says what it promised: recorded.transaction_id, whatever is shown */
+    bool forgotten;     /* it cannot say, since a guard before its own may have promised it */
     bool unspent;       /* the signer may have promised the sequence, and nothing can use it up */
     bool unpromised;    /* the signer says that it never promised it, which must be so still when it is free */
     struct trail_ticket ticket;
@@ -38,7 +41,7 @@ struct settling {
 };
 
 struct approving {
-    const struct settling *settling;
+    const struct recorded *recorded;
     const struct bytes *intent;
     bool approved;
 };
@@ -46,7 +49,7 @@ struct approving {
 static enum status approved_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct approving *approving = context;
-    const struct recorded *recorded = &approving->settling->recorded;
+    const struct recorded *recorded = approving->recorded;
     return withdrawal_was_approved(&approving->approved, recorded->service, tx, &recorded->id, approving->intent,
                                    fault);
 }
@@ -58,7 +61,7 @@ static enum status approved_in(const struct store_tx *tx, void *context, struct 
 static enum status check_asked(const struct settling *settling, const struct bytes *document, struct fault *fault)
 {
     const struct recorded *recorded = &settling->recorded;
-    struct approving approving = {.settling = settling, .intent = document};
+    struct approving approving = {.recorded = recorded, .intent = document};
     struct digest digest;
     if (recorded->asked) {
         intent_digest(&digest, document->data, document->len);
@@ -77,10 +80,10 @@ static enum status check_asked(const struct settling *settling, const struct byt
 static enum status check_document(const struct settling *settling, const struct bytes *document, struct fault *fault)
 {
     const struct recorded *recorded = &settling->recorded;
-    if (recorded->leaf.raw.len > 0 && !recorded->promised && !recorded_is_intent(recorded, document)) {
+    if (recorded->leaf.raw.len > 0 && !settling->promised && !recorded_is_intent(recorded, document)) {
         return fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that was recorded: hand in that one");
     }
-    return recorded->forgotten ? check_asked(settling, document, fault) : STATUS_OK;
+    return settling->forgotten ? check_asked(settling, document, fault) : STATUS_OK;
 }
 
 /* What was recorded, from an intent that has its digest: the row's own, or the one that was handed in. */
@@ -89,7 +92,7 @@ static enum status find_truth(struct settling *settling, struct fault *fault)
     struct recorded *recorded = &settling->recorded;
     struct transaction transaction;
     struct digest id;
-    const struct bytes *document = recorded->handed_in.len > 0 ? &recorded->handed_in : &recorded->row.intent;
+    const struct bytes *document = settling->handed_in.len > 0 ? &settling->handed_in : &recorded->row.intent;
     enum status status = check_document(settling, document, fault);
     if (status == STATUS_OK) {
         status = bytes_copy(&settling->document, document->data, document->len);
@@ -113,14 +116,14 @@ static enum status find_truth(struct settling *settling, struct fault *fault)
         return status;
     }
     transaction_id(&id, settling->truth.transaction.data, settling->truth.transaction.len);
-    if (recorded->forgotten && !recorded->ended) {
+    if (settling->forgotten && !recorded->ended) {
         recorded->transaction_id = id; /* nobody else knows it */
     }
     return digest_equal(&id, &recorded->transaction_id)
                ? STATUS_OK
                : fault_set(fault, STATUS_MISMATCH, "intent",
                            "is not that of the transaction that was %s: hand in that one",
-                           recorded->promised ? "promised" : "recorded");
+                           settling->promised ? "promised" : "recorded");
 }
 
 static enum status fail(struct settling *settling, enum status reason)
@@ -241,15 +244,15 @@ static enum status ask_memory(struct settling *settling, struct fault *fault)
     if (settling->unpromised) {
         return fail(settling, recorded->ended ? STATUS_LOG_ENDED : STATUS_NOT_FOUND);
     }
-    recorded->promised = status == STATUS_OK;
-    recorded->forgotten = status == STATUS_ROLLBACK;
-    if (recorded->promised) {
+    settling->promised = status == STATUS_OK;
+    settling->forgotten = status == STATUS_ROLLBACK;
+    if (settling->promised) {
         recorded->transaction_id = memory.transaction;
     }
-    if (recorded->forgotten) {
+    if (settling->forgotten) {
         fault_clear(fault);
     }
-    return recorded->forgotten ? STATUS_OK : status;
+    return settling->forgotten ? STATUS_OK : status;
 }
 
 /* The ledger does not have it, and can take it still. */
@@ -257,8 +260,8 @@ static enum status ask_further(struct settling *settling, struct fault *fault)
 {
     const struct recorded *recorded = &settling->recorded;
     return recorded->ended       ? take_kept(settling, STATUS_LOG_ENDED, fault)
-           : recorded->promised  ? take_kept(settling, STATUS_CORRUPT, fault)
-           : recorded->forgotten ? take_kept(settling, STATUS_ROLLBACK, fault)
+           : settling->promised  ? take_kept(settling, STATUS_CORRUPT, fault)
+           : settling->forgotten ? take_kept(settling, STATUS_ROLLBACK, fault)
                                  : ask_signer(settling, fault);
 }
 
@@ -418,7 +421,7 @@ static enum status settle_in(struct store_tx *tx, void *context, struct fault *f
     return status;
 }
 
-static enum status read_body(struct recorded *recorded, const struct http_request *request, struct fault *fault)
+static enum status read_body(struct settling *settling, const struct http_request *request, struct fault *fault)
 {
     static const struct canon_field fields[] = {{"intent", CANON_STRING, true, 0, CANON_DOCUMENT_MAX, 0, 0}};
     json_t *body = NULL;
@@ -427,7 +430,7 @@ static enum status read_body(struct recorded *recorded, const struct http_reques
     }
     enum status status = http_body_object(&body, request, fault);
     if (status == STATUS_OK) {
-        status = canon_decode(&recorded->handed_in, sizeof(recorded->handed_in), body, fields, 1, "", fault);
+        status = canon_decode(&settling->handed_in, sizeof(settling->handed_in), body, fields, 1, "", fault);
     }
     json_decref(body);
     return status;
@@ -451,7 +454,7 @@ enum status withdrawal_settle(struct service *service, const struct http_request
                               struct fault *fault)
 {
     struct settling settling = {.service = service, .request = request, .recorded.service = service};
-    enum status status = read_body(&settling.recorded, request, fault);
+    enum status status = read_body(&settling, request, fault);
     if (status == STATUS_OK) {
         status = recorded_read(&settling.recorded, request, fault);
     }
@@ -471,6 +474,7 @@ enum status withdrawal_settle(struct service *service, const struct http_request
     json_decref(settling.view);
     store_withdrawal_wipe(&settling.truth);
     bytes_free(&settling.document);
+    bytes_free(&settling.handed_in);
     recorded_wipe(&settling.recorded);
     return status;
 }
