@@ -235,7 +235,7 @@ static enum status check_policy(struct walk *walk, const MDB_val *key, const uin
         return status;
     }
     walk->policies++;
-    status = signed_document_parse(&paper, policy.document.data, policy.document.len, "", NULL);
+    status = guard_policy_paper(&paper, &policy, NULL);
     guard_policy_free(&policy);
     if (status != STATUS_OK) {
         return corrupt(walk, "a version of the policy is no signed document");

@@ -84,6 +84,17 @@ enum status guard_policy_decode(struct guard_policy *out, const void *value, siz
     return STATUS_OK;
 }
 
+enum status guard_policy_paper(struct signed_document *out, const struct guard_policy *policy, struct fault *fault)
+{
+    json_t *object = NULL;
+    enum status status = canon_parse(&object, policy->document.data, policy->document.len, GUARD_POLICY_MAX, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_decode(out, object, CANON_POLICY_MAX, "", fault);
+        json_decref(object);
+    }
+    return status;
+}
+
 enum status guard_policy_read(struct guard *guard, struct guard_policy *out, int64_t version, struct fault *fault)
 {
     MDB_txn *txn = NULL;

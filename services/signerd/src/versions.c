@@ -125,7 +125,7 @@ static enum status kept_open(const struct signer *signer, struct policy **out, c
 {
     struct signed_document document = {0};
     struct fault inner = {0};
-    enum status status = signed_document_parse(&document, kept->document.data, kept->document.len, "", &inner);
+    enum status status = guard_policy_paper(&document, kept, &inner);
     if (status == STATUS_OK) {
         status = version_open(signer, out, &document, &inner);
         signed_document_free(&document);

@@ -182,6 +182,11 @@ MUST_CHECK enum status guard_create(const char *path, const struct guard_state *
 /* Frees what a version owns and empties it. */
 void guard_policy_free(struct guard_policy *policy);
 
+/* The signed document of a version, as long as one may be. Out: signed_document_free. The statuses of canon_parse and
+ * signed_document_decode. */
+MUST_CHECK enum status guard_policy_paper(struct signed_document *out, const struct guard_policy *policy,
+                                          struct fault *fault);
+
 /*
  * The version of the policy with this number, as it is on disk. Before any thread. Out: guard_policy_free.
  * STATUS_NOT_FOUND, STATUS_CORRUPT, STATUS_IO.
