@@ -59,17 +59,19 @@ static enum status expire_in(struct store_tx *tx, void *context, struct fault *f
     return status;
 }
 
-/* Of what is away, for all of them, once; of what is wrong with one of them, for each. */
-static void tell(struct service *service, const struct uuid *id, const struct fault *why)
+void withdrawal_tell_undone(struct service *service, const char *event, const struct uuid *id, const struct fault *why)
 {
     struct fault named = {0};
     uint64_t left_out = 0;
     char text[UUID_TEXT_SIZE];
+    char about[NAME_SIZE];
     const struct status_info *info = status_info(why->status);
+    bool of_all = info->retryable || why->status == STATUS_ROLLBACK || why->status == STATUS_HALTED;
     uuid_format(text, id);
-    if (rarely_tell(service->expiries_told, &left_out, info->retryable ? info->code : text)) {
+    (void)snprintf(about, sizeof(about), "%s/%s", event, of_all ? info->code : text);
+    if (rarely_tell(service->undone_told, &left_out, about)) {
         (void)fault_set(&named, why->status, why->where, "withdrawal %s: %s", text, why->detail);
-        log_fault("expire", &named);
+        log_fault(event, &named);
     }
 }
 
@@ -84,7 +86,7 @@ static enum status expire_one(struct service *service, const struct uuid *id)
         status = ending.promised ? withdrawal_quarantine(&state, service, service->store, id, &why) : STATUS_OK;
     }
     if (status != STATUS_OK) {
-        tell(service, id, &why);
+        withdrawal_tell_undone(service, "expire", id, &why);
     }
     return status;
 }

@@ -10,17 +10,19 @@
 #include "key_papers.h"
 #include "policy/command.h"
 #include "policy/intent.h"
+#include "step_signature.h"
 #include "store/document.h"
 #include "store/outbox.h"
 #include "withdrawals.h"
 #include "workers.h"
 
 #define PAGE 100
+#define TIMEOUTS_MAX 4 /* each keeps the whole look waiting */
 #define VETOES_PAGE 64
 
 /* What has changed. */
 struct change {
-    bool hours;          /* nothing but the hour */
+    bool hours;          /* nothing but the hour: it keeps those alone that wait for approvals */
     bool people;         /* nothing but who is suspended */
     const char *revoked; /* what an address is listed by, perhaps; NULL: something else */
     struct store *store; /* through which it is followed */
@@ -190,62 +192,84 @@ static bool is_elsewhere(const struct change *change, const struct store_withdra
     return change->revoked != NULL && strcmp(row->destination, change->revoked) != 0;
 }
 
-static enum status change_page(struct service *service, const struct store_withdrawal_list *list,
-                               const struct change *change, struct fault *fault)
+/* A change that is followed, and what could not be done of it. */
+struct following {
+    struct service *service;
+    const struct change *change;
+    struct fault *fault; /* the first of what is left to a later look */
+    enum status status;  /* of it */
+    int timeouts;        /* one after the other */
+    bool away;           /* it is no use to go on now */
+};
+
+static void leave(struct following *following, const struct fault *why)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < list->count; i++) {
-        struct changing changing = {.service = service, .id = list->rows[i].id, .change = change};
-        if (is_elsewhere(change, &list->rows[i])) {
-            continue;
-        }
-        status = store_transact(change->store, change_in, &changing, fault);
-        if (status == STATUS_CONFLICT) { /* somebody moved it first, or it was promised */
-            enum withdrawal_state state = WITHDRAWAL_QUARANTINED;
-            fault_clear(fault);
-            status = changing.promised ? withdrawal_quarantine(&state, service, change->store, &changing.id, fault)
-                                       : STATUS_OK;
-        }
-        if (status != STATUS_OK && !status_info(status)->retryable && status_info(status)->http < 500) {
-            log_fault("policy.follow", fault); /* one row that cannot be judged does not keep the others waiting */
-            fault_clear(fault);
-            status = STATUS_OK;
-        }
-        if (changing.ready) {
-            workers_wake(service->workers);
-        }
+    if (following->status == STATUS_OK) {
+        following->status = fault_set(following->fault, why->status, why->where, "%s", why->detail);
     }
-    return status;
 }
 
-static enum status change_state(struct service *service, enum withdrawal_state state, const struct change *change,
-                                struct fault *fault)
+/* One that cannot be judged or ended keeps no other waiting: it is left to a later look, or told where none would mend
+ * it. */
+static void change_one(struct following *following, const struct uuid *id)
+{
+    struct service *service = following->service;
+    struct changing changing = {.service = service, .id = *id, .change = following->change};
+    struct fault why = {0};
+    enum status status = store_transact(following->change->store, change_in, &changing, &why);
+    if (status == STATUS_CONFLICT) { /* somebody moved it first, or it was promised */
+        enum withdrawal_state state = WITHDRAWAL_QUARANTINED;
+        fault_clear(&why);
+        status =
+            changing.promised ? withdrawal_quarantine(&state, service, following->change->store, id, &why) : STATUS_OK;
+    }
+    following->timeouts = status == STATUS_TIMED_OUT ? following->timeouts + 1 : 0;
+    following->away = status == STATUS_UNAVAILABLE || following->timeouts == TIMEOUTS_MAX;
+    if (status != STATUS_OK) {
+        withdrawal_tell_undone(service, "policy.follow", id, &why);
+    }
+    if (step_may_pass(status)) {
+        leave(following, &why);
+    }
+    if (changing.ready) {
+        workers_wake(service->workers);
+    }
+}
+
+static void change_state(struct following *following, enum withdrawal_state state)
 {
     struct uuid before;
     struct listing listing = {.filter = {.state = &state, .limit = PAGE}};
-    enum status status = STATUS_OK;
+    struct fault why = {0};
     size_t got = PAGE;
-    while (status == STATUS_OK && got == PAGE) {
-        status = store_read(change->store, list_in, &listing, fault);
-        got = listing.list.count;
-        if (status == STATUS_OK && got > 0) {
-            before = listing.list.rows[got - 1].id;
-            listing.filter.before = &before;
-            status = change_page(service, &listing.list, change, fault);
+    while (!following->away && got == PAGE) {
+        if (store_read(following->change->store, list_in, &listing, &why) != STATUS_OK) {
+            following->away = true;
+            leave(following, &why);
         }
+        got = listing.list.count;
+        for (size_t i = 0; !following->away && i < got; i++) {
+            before = listing.list.rows[i].id;
+            if (!is_elsewhere(following->change, &listing.list.rows[i])) {
+                change_one(following, &before);
+            }
+        }
+        listing.filter.before = &before;
         store_withdrawal_list_free(&listing.list);
     }
-    return status;
 }
 
+/* What could not be done now is in `fault`. */
 static enum status change_open(struct service *service, const struct change *change, struct fault *fault)
 {
     static const enum withdrawal_state states[] = {WITHDRAWAL_RESERVED, WITHDRAWAL_APPROVING, WITHDRAWAL_APPROVED};
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < sizeof(states) / sizeof(states[0]); i++) {
-        status = change_state(service, states[i], change, fault);
+    struct following following = {.service = service, .change = change, .fault = fault};
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (!change->hours || states[i] == WITHDRAWAL_APPROVING) {
+            change_state(&following, states[i]);
+        }
     }
-    return status;
+    return following.status;
 }
 
 enum status policy_reevaluate(struct digest *inout_judged, struct service *service, struct fault *fault)
@@ -268,7 +292,7 @@ enum status policy_follow_hours(struct service *service, struct fault *fault)
     const struct change change = {.hours = true, .store = service->store};
     for (const struct policy_version *at = policies_newest(service->policies); at != NULL; at = at->older) {
         if (has_hours(&at->policy)) {
-            return change_state(service, WITHDRAWAL_APPROVING, &change, fault);
+            return change_open(service, &change, fault);
         }
     }
     return STATUS_OK;

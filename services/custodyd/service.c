@@ -34,7 +34,7 @@
 #define ADDRESSES_REMEMBERED 4096
 #define TOKENS_REMEMBERED 1024
 #define LIMIT_TOLD_US (3600 * INT64_C(1000000))
-#define EXPIRY_TOLD_US (3600 * INT64_C(1000000))
+#define UNDONE_TOLD_US (3600 * INT64_C(1000000))
 #define TOKEN_TOLD_US (60 * INT64_C(1000000))
 
 /* A fault within a file or folder, as one of the option that names it. */
@@ -149,7 +149,7 @@ static enum status open_gate(struct service *service, struct fault *fault)
         status = rarely_new(&service->limits_told, service->clock, LIMIT_TOLD_US, fault);
     }
     if (status == STATUS_OK) {
-        status = rarely_new(&service->expiries_told, service->clock, EXPIRY_TOLD_US, fault);
+        status = rarely_new(&service->undone_told, service->clock, UNDONE_TOLD_US, fault);
     }
     if (status == STATUS_OK) {
         status = rarely_new(&service->tokens_told, service->clock, TOKEN_TOLD_US, fault);
@@ -414,7 +414,7 @@ void service_close(struct service *service)
     trail_owed_free(service->reads_owed);
     logins_free(service->logins);
     rarely_free(service->limits_told);
-    rarely_free(service->expiries_told);
+    rarely_free(service->undone_told);
     rarely_free(service->tokens_told);
     policies_free(service->policies);
     bytes_free(&service->genesis);

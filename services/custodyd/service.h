@@ -61,10 +61,10 @@ struct service {
     struct refusals *refusals;
     struct trail_owed *reads_owed;
     struct logins *logins;
-    struct rarely *expiries_told; /* of withdrawals that could not be ended, each, or why none could, once in an hour */
-    struct rarely *limits_told;   /* of people who wanted to see too much, each once in an hour */
-    struct rarely *tokens_told;   /* of tokens that the service did not grant, each sort once in a minute */
-    atomic_uint_fast64_t ends;    /* the newest that the transfer signer told since the start (step_signature.h) */
+    struct rarely *undone_told; /* of withdrawals that could not be ended, each, or why none could, once in an hour */
+    struct rarely *limits_told; /* of people who wanted to see too much, each once in an hour */
+    struct rarely *tokens_told; /* of tokens that the service did not grant, each sort once in a minute */
+    atomic_uint_fast64_t ends;  /* the newest that the transfer signer told since the start (step_signature.h) */
 };
 
 /* The keys of the log that the options name, as many as there are: of one origin, theirs. STATUS_MISMATCH. */

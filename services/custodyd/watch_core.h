@@ -54,6 +54,8 @@ struct watch {
     struct digest destinations_shown; /* to this instance of the signer that holds the allow-list; zeros: to none, or it
                                          was away */
     bool destinations_wait;           /* one of them has no entry in the signed trail yet */
+    int64_t destinations_again_us;    /* monotonic: then they are shown again for it */
+    int64_t destinations_pause_us;    /* until then; 0 after a start of that signer, and when none waits */
     json_t *destinations_announced;   /* digests that the trail was told of since the start */
     json_t *destinations_lost;        /* digest -> code: what it refused */
     struct destination_unfit destinations_unfit; /* rows that nobody would be shown, as of then */

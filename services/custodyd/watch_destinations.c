@@ -12,7 +12,9 @@
 #include "trail_signed.h"
 #include "watch_core.h"
 
-#define SAME_US 60000000LL /* two estimates of one time */
+#define SAME_US 60000000LL      /* two estimates of one time */
+#define PAUSE_MIN_US 1000000LL  /* an entry of the trail is covered by then */
+#define PAUSE_MAX_US 32000000LL /* one that is hidden has not the whole list shown again with each look */
 
 struct page {
     const struct service *service;
@@ -277,29 +279,55 @@ static enum status tell_lost(struct watch *watch, struct fault *fault)
     return status;
 }
 
+/* That signer has not been shown them since its start or since it was away, or one waits. */
+static bool is_due(const struct watch *watch, const struct digest *instance)
+{
+    return !digest_equal(&watch->destinations_shown, instance) ||
+           (watch->destinations_wait && clock_monotonic_us(watch->service->clock) >= watch->destinations_again_us);
+}
+
+/* When one waits for its entry, all are shown again, after twice the time that passed before. */
+static void note_shown(struct watch *watch, const struct digest *instance)
+{
+    int64_t pause_us = 2 * watch->destinations_pause_us;
+    bool fresh = !digest_equal(&watch->destinations_shown, instance);
+    pause_us = pause_us < PAUSE_MIN_US || fresh ? PAUSE_MIN_US : pause_us;
+    pause_us = pause_us < PAUSE_MAX_US ? pause_us : PAUSE_MAX_US;
+    watch->destinations_shown = *instance;
+    watch->destinations_pause_us = watch->destinations_wait ? pause_us : 0;
+    watch->destinations_again_us = clock_monotonic_us(watch->service->clock) + pause_us;
+}
+
+static enum status show(struct watch *watch, const struct digest *instance, struct fault *fault)
+{
+    struct fault why = {0};
+    struct page *page = calloc(1, sizeof(*page));
+    if (page == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
+    }
+    page->service = watch->service;
+    page->page = (struct destination_page){.entries = page->entries, .max = DESTINATIONS_PAGE, .front = ""};
+    enum status status = show_all(watch, page, &why);
+    free(page);
+    if (status == STATUS_OK) {
+        note_shown(watch, instance);
+    } else {
+        watch->destinations_shown = (struct digest){{0}};
+        log_fault("destination.shown", &why); /* the next look goes on */
+    }
+    return STATUS_OK;
+}
+
 enum status watch_destinations(struct watch *watch, struct fault *fault)
 {
     struct key_board_signer signer;
-    struct fault why = {0};
+    enum status status = STATUS_OK;
     key_board_signer(&signer, watch->service->board, WIRE_ROLE_TRANSFER);
     if (signer.status != STATUS_OK) {
         watch->destinations_shown = (struct digest){{0}};
-    } else if (!digest_equal(&watch->destinations_shown,
-                             &signer.instance)) { /* it may have started between two looks */
-        struct page *page = calloc(1, sizeof(*page));
-        if (page == NULL) {
-            return fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
-        }
-        page->service = watch->service;
-        page->page = (struct destination_page){.entries = page->entries, .max = DESTINATIONS_PAGE, .front = ""};
-        enum status status = show_all(watch, page, &why);
-        free(page);
-        if (status == STATUS_OK) {
-            watch->destinations_shown = watch->destinations_wait ? (struct digest){{0}} : signer.instance;
-        } else {
-            log_fault("destination.shown", &why); /* the next look goes on */
-        }
+    } else if (is_due(watch, &signer.instance)) { /* it may have started between two looks */
+        status = show(watch, &signer.instance, fault);
     }
-    enum status status = tell_unfit(watch, fault);
+    status = status == STATUS_OK ? tell_unfit(watch, fault) : status;
     return status == STATUS_OK ? tell_lost(watch, fault) : status;
 }

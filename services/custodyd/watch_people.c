@@ -319,8 +319,9 @@ enum status watch_people(struct watch *watch, struct fault *fault)
     see_back(watch, look);
     enum status status = STATUS_OK;
     if (look->signers[WIRE_ROLE_TRANSFER].heard) {
-        status = judge(watch, &look->signers[WIRE_ROLE_TRANSFER], fault);
-        status = status == STATUS_OK ? compare(watch, look, fault) : status;
+        enum status judged = judge(watch, &look->signers[WIRE_ROLE_TRANSFER], fault);
+        status = compare(watch, look, fault); /* orders wait for no withdrawal */
+        status = judged == STATUS_OK ? status : judged;
     }
     free(look);
     return status;

@@ -125,6 +125,12 @@ MUST_CHECK enum status withdrawal_meet_promise(struct service *service, struct s
  * cannot sign it any more. */
 MUST_CHECK enum status withdrawal_drop(struct store_tx *tx, const struct uuid *id, struct fault *fault);
 
+/*
+ * Logs as `event` why a withdrawal could not be ended or judged, once in an hour: of what is away for all of them, of
+ * what is wrong with one of them for each. `why` is a fault that is set.
+ */
+void withdrawal_tell_undone(struct service *service, const char *event, const struct uuid *id, const struct fault *why);
+
 /* Handlers of the routes. */
 http_handler withdrawal_create;
 http_handler withdrawal_list;

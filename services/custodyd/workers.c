@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "policy_change.h"
+#include "rarely.h"
 #include "record.h"
 #include "routes.h"
 #include "steps.h"
@@ -189,6 +190,7 @@ static void expire(struct worker_pool *pool)
 static void keep_time(struct worker_pool *pool)
 {
     struct fault fault = {0};
+    uint64_t left_out = 0;
     if (falls_due(pool, &pool->released_at_us, RELEASE_EVERY_US) && release(pool, &fault) != STATUS_OK) {
         log_fault("outbox.release", &fault);
     }
@@ -199,7 +201,8 @@ static void keep_time(struct worker_pool *pool)
     expire(pool);
     fault_clear(&fault);
     if (falls_due(pool, &pool->hours_at_us, HOURS_EVERY_US) &&
-        policy_follow_hours(pool->service, &fault) != STATUS_OK) {
+        policy_follow_hours(pool->service, &fault) != STATUS_OK &&
+        rarely_tell(pool->service->undone_told, &left_out, "hours")) {
         log_fault("hours", &fault);
     }
     fault_clear(&fault);

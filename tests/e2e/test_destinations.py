@@ -6,6 +6,7 @@ address which looks like another is blocked wherever it is shown (C-49).
 import datetime
 import http.client
 import json
+import subprocess
 import unittest
 
 import strongroom
@@ -191,22 +192,49 @@ class Destinations(strongroom.Trailed, strongroom.Case):
         self.assertEqual(self.state(address), "serving")
         self.assertProven("evidence", place.export_evidence(row["id"]))
 
+    def insert(self, address, document, *signers):
+        """A row as the service writes them, and no entry of the trail: its digest."""
+        name = digest("destination", document)
+        row = canonical(self.place.signed("destination", document, *signers))
+        self.place.psql(f"INSERT INTO custody.document (kind, id, digest, bytes) VALUES ('destination', '{address[3:66]}', "
+                        f"decode('{name}', 'hex'), convert_to($d${row}$d$, 'UTF8'))")
+        return name
+
     def test_8_an_entry_that_only_the_database_has_is_refused_and_told(self):
         """One administrator's entry, written where the service keeps those that a quorum signed."""
         place = self.place
         address = address_of("da" * 32)
         document = self.document("client-8", address)
-        name = digest("destination", document)
-        row = canonical(place.signed("destination", document, "admin-1"))
         place.stop("custodyd")
-        place.psql(f"INSERT INTO custody.document (kind, id, digest, bytes) VALUES ('destination', '{address[3:66]}', "
-                   f"decode('{name}', 'hex'), convert_to($d${row}$d$, 'UTF8'))")
+        name = self.insert(address, document, "admin-1")
         place.start()
         [entry] = self.told("destination.refused", reason="quorum_missing")
         self.assertEqual((entry["oid"], self.event(entry)["refs"]["destination"]), (name, name))
         self.assertEqual(self.state(address), "refused")
         alarms = self.until(lambda: [alarm for alarm in place.call("GET", "/v1/alarms").json["alarms"] if alarm["object_id"] == name], "the alarm")
         self.assertEqual([alarm["code"] for alarm in alarms], ["destination.refused"])  # once
+
+    def test_9_what_waits_for_its_entry_has_the_list_shown_less_and_less_often(self):
+        """One waits, since nobody signs the trail. Another one that is refused is in the log whenever the whole list is shown."""
+        place = self.place
+        address = address_of("db" * 32)
+        place.stop("custodyd")
+        place.configure("custodyd", watch=200)
+        place.start()
+        before = len(place.log("custodyd"))
+        place.stop("audit", "transfer")
+        self.insert(address, self.document("client-10", address), "admin-1", "admin-3")
+        subprocess.run([str(strongroom.DEMO / "services"), "start", str(place.dir), "transfer"], check=True, capture_output=True, env=place.environment)
+
+        def shown():
+            lines = [line for line in place.log("custodyd")[before:].splitlines() if "event=destination.refused" in line]
+            return [datetime.datetime.fromisoformat(line.split()[0].removeprefix("time=").rstrip("Z")) for line in lines]
+
+        eventually(lambda: len(shown()) >= 4, "it is shown again and again")
+        first, *_, last = shown()[:4]
+        self.assertGreater((last - first).total_seconds(), 6)  # 1, 2 and 4 s, whatever the machine does
+        place.start()
+        eventually(lambda: self.state(address) == "serving", "it has its entry, and serves")
 
 
 if __name__ == "__main__":

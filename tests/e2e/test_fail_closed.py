@@ -15,6 +15,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -400,4 +401,7 @@ class FailClosed(strongroom.Trailed, strongroom.Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    result = unittest.main(exit=False).result
+    for test, reason in result.skipped:
+        print(f"not run: {test.id()}: {reason}")
+    sys.exit(1 if not result.wasSuccessful() else 77 if result.skipped else 0)

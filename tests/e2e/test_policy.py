@@ -341,6 +341,33 @@ class Policies(strongroom.Trailed, strongroom.Case):
         self.becomes(name, "in_force")
         self.assertHonestWorkGoesOn()
 
+    def test_5_a_withdrawal_that_somebody_holds_keeps_no_other_waiting(self):
+        """A row that is locked cannot be judged again. Those behind it are, and a signer that was away gets the version; it is, when it is free."""
+        place = self.place
+        _, now = self.in_force()
+        behind, held = place.proposed(63), place.proposed(64)  # the newest is looked at first
+        before = len(place.log("custodyd"))
+        place.stop("validator")
+        with subprocess.Popen(["psql", "-XAtqd", place.environment["STRONGROOM_DB"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True, env=place.environment) as holder:
+            holder.stdin.write(f"BEGIN; SELECT 'held' FROM custody.withdrawal WHERE id = '{held['id']}' FOR UPDATE;\n")
+            holder.stdin.flush()
+            self.assertEqual(holder.stdout.readline(), "held\n")
+            name = self.adopt(rules=[demanding(now["rules"][0], max_amount="1")])
+            self.assertEqual(place.wait(behind["id"], "rejected")["reason"], "limit_exceeded")
+            place.start()
+            eventually(lambda: name in place.log("validator"), "a signer that was away has the version, too")
+            self.assertEqual(place.read(held["id"])["state"], held["state"])
+            waits = set()
+            eventually(lambda: waits.update(map(tuple, place.psql(
+                "SELECT xact_start FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'strongroom_app'"))) or len(waits) >= 3,
+                "it is tried again and again")
+            holder.stdin.close()
+        self.assertEqual(place.wait(held["id"], "rejected")["reason"], "limit_exceeded")
+        told = [line for line in place.log("custodyd")[before:].splitlines() if "event=policy.follow" in line]
+        self.assertEqual([held["id"] in line for line in told], [True], "once, not with each look")
+        self.adopt(rules=now["rules"])
+
     def test_6_the_trail(self):
         acts = [self.event(entry)["act"] for entry in self.entries("policy.in_force")]
         self.assertGreaterEqual(len(acts), 5)

@@ -100,6 +100,34 @@ Test(signer, says_that_its_token_is_lost)
     cr_expect(!ready_now());
 }
 
+/* A request that is one. */
+static struct wire_request request_of(enum wire_op op, struct order *order)
+{
+    struct wire_request request = {.op = op};
+    if (op == WIRE_OP_TRANSFER_SIGN || op == WIRE_OP_TRANSFER_ANNOUNCE) {
+        request.transfer = order_request(order);
+    } else if (op == WIRE_OP_TRANSFER_RECALL || op == WIRE_OP_TRANSFER_END) {
+        request.recall.withdrawal = order->intent.withdrawal;
+    } else if (op == WIRE_OP_TRANSFER_USAGE) {
+        request.usage.intent = order_request(order).intent;
+    } else if (op == WIRE_OP_KEY_ALARM) {
+        request.key_alarm.reason = name_of("smoke");
+    } else if (op == WIRE_OP_FREEZE_ALARM) {
+        request.freeze_alarm = (struct wire_freeze_alarm_request){.scope = "everything", .reason = name_of("smoke")};
+    } else if (op == WIRE_OP_KEY_ADMIT) {
+        request.key_admit = (struct wire_key_admit_request){
+            .command = order->destination, .document = order->destination, .ceremony = order->document};
+    } else if (op == WIRE_OP_KEY_COMMAND || op == WIRE_OP_KEY_PROVE) {
+        request.key_order.order = order->destination;
+    } else if (op == WIRE_OP_ACTIVATION_GIVE) {
+        request.activation_give =
+            (struct wire_activation_give_request){.gift = order->destination, .occasion = order->destination};
+    } else if (op == WIRE_OP_POLICY_ADOPT) {
+        request.policy_adopt.document = order->destination;
+    }
+    return request;
+}
+
 /* What each kind of user may do. */
 Test(signer, permission_is_of_the_connection)
 {
@@ -113,30 +141,14 @@ Test(signer, permission_is_of_the_connection)
         {WIRE_OP_KEY_COMMAND, SIGNER_PERMIT_KEYS},     {WIRE_OP_KEY_ADMIT, SIGNER_PERMIT_KEYS},
         {WIRE_OP_KEY_PROVE, SIGNER_PERMIT_KEYS},       {WIRE_OP_ACTIVATION_GIVE, SIGNER_PERMIT_KEYS},
         {WIRE_OP_FREEZE_ALARM, SIGNER_PERMIT_KEYS},    {WIRE_OP_POLICY_ADOPT, SIGNER_PERMIT_KEYS},
+        {WIRE_OP_TRANSFER_RECALL, SIGNER_PERMIT_KEYS}, {WIRE_OP_TRANSFER_END, SIGNER_PERMIT_SIGN},
+        {WIRE_OP_TRANSFER_USAGE, SIGNER_PERMIT_KEYS},  {WIRE_OP_TRANSFER_ANNOUNCE, SIGNER_PERMIT_SIGN},
     };
     struct order order;
     order_init(&order, &desk.world, 1, 0);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         for (unsigned permit = 0; permit < 8; permit++) {
-            struct wire_request request = {.op = rows[i].op};
-            if (rows[i].op == WIRE_OP_TRANSFER_SIGN) {
-                request.transfer = order_request(&order);
-            } else if (rows[i].op == WIRE_OP_KEY_ALARM) {
-                request.key_alarm.reason = name_of("smoke");
-            } else if (rows[i].op == WIRE_OP_FREEZE_ALARM) {
-                request.freeze_alarm =
-                    (struct wire_freeze_alarm_request){.scope = "everything", .reason = name_of("smoke")};
-            } else if (rows[i].op == WIRE_OP_KEY_ADMIT) {
-                request.key_admit = (struct wire_key_admit_request){
-                    .command = order.destination, .document = order.destination, .ceremony = order.document};
-            } else if (rows[i].op == WIRE_OP_KEY_COMMAND || rows[i].op == WIRE_OP_KEY_PROVE) {
-                request.key_order.order = order.destination;
-            } else if (rows[i].op == WIRE_OP_ACTIVATION_GIVE) {
-                request.activation_give =
-                    (struct wire_activation_give_request){.gift = order.destination, .occasion = order.destination};
-            } else if (rows[i].op == WIRE_OP_POLICY_ADOPT) {
-                request.policy_adopt.document = order.destination;
-            }
+            struct wire_request request = request_of(rows[i].op, &order);
             struct wire_reply reply;
             bool goes_on = false;
             bool may = (permit & rows[i].permit) != 0;
