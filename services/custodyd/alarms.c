@@ -130,6 +130,7 @@ json_t *alarm_concerns(enum audit_action code)
         {AUDIT_REVIEW_OVERDUE, {"administrator", "auditor"}},
         {AUDIT_TRAIL_CORRUPT, {"auditor", "operator"}},
         {AUDIT_TRAIL_HALTED, {"auditor", "operator"}},
+        {AUDIT_WITHDRAWAL_QUARANTINED, {"operator", "requester"}},
         {AUDIT_WITHDRAWAL_WAITING, {"administrator", "approver"}},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

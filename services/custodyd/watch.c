@@ -4,6 +4,8 @@
  */
 #include "watch_core.h"
 
+#include <inttypes.h>
+
 #include "base/log.h"
 #include "media.h"
 #include "record.h"
@@ -11,7 +13,8 @@
 #include "suspense.h"
 
 #define FOLLOW_EVERY_MS 200
-#define REPORTS_MAX 4096 /* that wait; the next one is told to come again */
+#define QUARANTINED_NAMED 64 /* of all there is the number */
+#define REPORTS_MAX 4096     /* that wait; the next one is told to come again */
 
 /* Telling. */
 
@@ -102,6 +105,40 @@ static enum status look_at_suspense(struct watch *watch, struct fault *fault)
     return suspense_alarms(&watch->seeing, watch->service, fault);
 }
 
+struct quarantined {
+    struct store_withdrawal_quarantined rows[QUARANTINED_NAMED];
+    size_t count;
+};
+
+static enum status quarantined_in(const struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct quarantined *quarantined = context;
+    return store_withdrawal_quarantined_list(quarantined->rows, &quarantined->count, QUARANTINED_NAMED, tx, fault);
+}
+
+/* The trail has its entry already, of who put it there. Of what it is about nothing is said: its row may be wrong. */
+static enum status look_at_quarantine(struct watch *watch, struct fault *fault)
+{
+    struct quarantined quarantined = {.count = 0};
+    struct news news = {.action = AUDIT_WITHDRAWAL_QUARANTINED, .object_type = RECORD_WITHDRAWAL};
+    const struct store_withdrawal_quarantined *rows = quarantined.rows;
+    char number[24];
+    enum status status = store_read(watch->service->store, quarantined_in, &quarantined, fault);
+    for (size_t i = 0; status == STATUS_OK && i < quarantined.count; i++) {
+        uuid_format(news.object_id, &rows[i].id);
+        news.reason = status_from_code(rows[i].reason);
+        status = alarm_list_add(&watch->seeing, &news, rows[i].since_utc_us, fault);
+    }
+    if (status == STATUS_OK && quarantined.count > 0 && rows[0].number > quarantined.count) {
+        (void)snprintf(news.object_id, sizeof(news.object_id), "all");
+        (void)snprintf(number, sizeof(number), "%" PRIu64, rows[0].number);
+        news.reason = STATUS_CONFLICT;
+        news_fact(&news, "number", number);
+        status = alarm_list_add(&watch->seeing, &news, rows[0].since_utc_us, fault);
+    }
+    return status;
+}
+
 static enum status remember(struct watch *watch, struct fault *fault)
 {
     return key_spending_remember(watch->spending, fault);
@@ -146,10 +183,11 @@ static bool is_stopping(struct watch *watch)
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        watch_tables,     look_at_signers,    watch_witnesses, watch_anchors,      watch_policy,
-        watch_people,     watch_destinations, watch_keys,      watch_freezes,      watch_compromise_drill,
-        look_at_media,    look_at_copies,     look_at_reveals, watch_trail_copies, watch_reviews,
-        look_at_suspense, watch_announced,    watch_trail,     watch_subjects,     remember};
+        watch_tables,     look_at_signers,    watch_witnesses,    watch_anchors,      watch_policy,
+        watch_people,     watch_destinations, watch_keys,         watch_freezes,      watch_compromise_drill,
+        look_at_media,    look_at_copies,     look_at_reveals,    watch_trail_copies, watch_reviews,
+        look_at_suspense, watch_announced,    look_at_quarantine, watch_trail,        watch_subjects,
+        remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

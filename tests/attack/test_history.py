@@ -204,11 +204,32 @@ class History(Thief):
         finally:
             self.show_intent(row, row["intent"])
 
+    def in_alarm(self, code="withdrawal.quarantined"):
+        """object -> facts"""
+        return {alarm["object_id"]: alarm["facts"] for alarm in self.place.call("GET", "/v1/alarms").json["alarms"] if alarm["code"] == code}
+
     def put_aside(self, row):
         """In quarantine with all that it holds, and nobody works on it."""
         self.assertEqual(self.place.wait(row["id"], "quarantined")["reason"], "conflict")
         self.assertEqual(self.holds(row), ["1", "1"])
         self.assertEqual(self.place.value(f"SELECT count(*) FROM custody.outbox WHERE withdrawal = '{row['id']}' AND done_at IS NULL"), "0")
+        eventually(lambda: self.in_alarm().get(row["id"]) == {"reason": "conflict"}, "it is an alarm")
+
+    def test_many_in_quarantine(self):
+        """The first 64 are named, and how many there are: none of them keeps the others from being an alarm."""
+        place = self.place
+        row = place.proposed(61)
+        place.psql(f"""
+            INSERT INTO custody.withdrawal SELECT (jsonb_populate_record(w, jsonb_build_object('state', 'quarantined', 'reason', 'mismatch',
+                'id', overlay(w.id::text PLACING lpad(n::text, 12, '0') FROM 25), 'idempotency_key', 'many-' || n))).*
+            FROM custody.withdrawal AS w, generate_series(1, 70) AS n WHERE w.id = '{row['id']}'""")
+        try:
+            eventually(lambda: self.in_alarm().get("all") == {"number": "70", "reason": "conflict"}, "there are 70")
+            self.assertEqual(len(self.in_alarm()), 65)
+        finally:
+            place.psql("DELETE FROM custody.withdrawal WHERE idempotency_key LIKE 'many-%'")
+        eventually(lambda: not self.in_alarm(), "there is none")
+        self.assertEqual(self.end(row, "cancel").status, 200)
 
     def test_a_withdrawal_that_was_signed_does_not_end(self):
         """Its row says that nobody was asked to sign it, so that whoever ends it asks for another one: it is put aside, and happens once."""
@@ -239,6 +260,7 @@ class History(Thief):
             self.put_aside(row)
             place.psql("INSERT INTO custody.approval SELECT * FROM public.approvals; DROP TABLE public.approvals")
         self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")  # the signer signs the same bytes again
+        eventually(lambda: row["id"] not in self.in_alarm(), "it is an alarm no more")
         self.held = (*self.held[:2], self.held[2] + 1)
         told = [(entry["act"], entry["outcome"]) for entry in place.history_to(row["id"])]
         self.assertEqual(told.count(("withdrawal.quarantined", "error")), 7)

@@ -312,6 +312,22 @@ static const struct statement select_expired = {
     3,
 };
 
+static const struct column quarantined_columns[] = {
+    COLUMN(struct store_withdrawal_quarantined, id, "id", COLUMN_UUID),
+    COLUMN(struct store_withdrawal_quarantined, reason, "reason", COLUMN_TEXT),
+    COLUMN(struct store_withdrawal_quarantined, since_utc_us, "updated_at", COLUMN_TIME),
+    COLUMN(struct store_withdrawal_quarantined, number, "number", COLUMN_UINT64),
+};
+
+static const struct row_shape quarantined_shape = ROW_SHAPE(struct store_withdrawal_quarantined, quarantined_columns);
+
+static const struct statement select_quarantined = {
+    "withdrawal_quarantined",
+    "SELECT id, coalesce(reason, '') AS reason, updated_at, count(*) OVER () AS number FROM custody.withdrawal"
+    " WHERE state = 'quarantined' ORDER BY id LIMIT $1::bigint",
+    1,
+};
+
 static const struct statement select_placed = {
     "withdrawal_placed",
     SELECT_WITHDRAWAL " WHERE lane = $1::bigint AND seq = $2::bigint"
@@ -380,6 +396,25 @@ enum status store_withdrawal_expired(struct store_withdrawal_names *out, const s
     }
     out->count = array.count;
     row_array_free(&array, &expired_shape);
+    return STATUS_OK;
+}
+
+enum status store_withdrawal_quarantined_list(struct store_withdrawal_quarantined *out, size_t *out_count,
+                                              size_t capacity, const struct store_tx *tx, struct fault *fault)
+{
+    struct parameters p = {0};
+    struct row_array array = {0};
+    parameter_uint64(&p, capacity);
+    enum status status = tx_read_all(tx, &array, &quarantined_shape, &select_quarantined, &p, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    INVARIANT(array.count <= capacity);
+    if (array.count > 0) {
+        memcpy(out, array.rows, array.count * sizeof(*out));
+    }
+    *out_count = array.count;
+    row_array_free(&array, &quarantined_shape);
     return STATUS_OK;
 }
 

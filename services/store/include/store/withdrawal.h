@@ -156,6 +156,19 @@ struct store_withdrawal_names {
 MUST_CHECK enum status store_withdrawal_expired(struct store_withdrawal_names *out, const struct store_tx *tx,
                                                 int64_t now_utc_us, const struct uuid *after, struct fault *fault);
 
+/* A withdrawal in quarantine. */
+struct store_withdrawal_quarantined {
+    struct uuid id;
+    char reason[STORE_REASON_SIZE]; /* status code */
+    int64_t since_utc_us;
+    uint64_t number; /* of all there are */
+};
+
+/* Lists those in quarantine, the oldest first: as many as fit. */
+MUST_CHECK enum status store_withdrawal_quarantined_list(struct store_withdrawal_quarantined *out, size_t *out_count,
+                                                         size_t capacity, const struct store_tx *tx,
+                                                         struct fault *fault);
+
 /* Lists the rows of any wallet for which a signer was asked, at least, to sign with this lane and sequence. */
 MUST_CHECK enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, const struct store_tx *tx,
                                                     uint64_t lane, uint64_t seq, struct fault *fault);
