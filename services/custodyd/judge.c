@@ -227,12 +227,12 @@ enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *s
     return status;
 }
 
-/* Whether the row is an approval of this intent by its approver, when it was given. */
-static bool is_approval(const struct store_approval *row, const struct service *service, const struct intent *intent,
-                        const struct digest *intent_digest)
+/* Whether the row is an approval of this intent by its approver, when it was given. Out, in every case: of whom. */
+static bool is_approval(struct name *out_approver, const struct store_approval *row, const struct service *service,
+                        const struct intent *intent, const struct digest *intent_digest)
 {
     struct signed_document document = {0};
-    struct approval approval;
+    struct approval approval = {.approver = {""}};
     struct approval_context context = {
         .intent = intent, .intent_digest = intent_digest, .policy = service_policy_named(service, &intent->policy)};
     bool good = context.policy != NULL && approval_document(&document, row) == STATUS_OK &&
@@ -242,8 +242,20 @@ static bool is_approval(const struct store_approval *row, const struct service *
         good = approval_verify(&approval, &document, &context, NULL) == STATUS_OK &&
                approval.decision == APPROVAL_APPROVE; /* whatever the row says that it is */
     }
+    *out_approver = approval.approver;
     signed_document_free(&document);
     return good;
+}
+
+/* Whether the first `count` are others. */
+static bool is_new(const struct name *people, size_t count, const struct name *person)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (name_equal(&people[i], person)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 enum status withdrawal_was_approved(bool *out, const struct service *service, const struct store_tx *tx,
@@ -252,17 +264,21 @@ enum status withdrawal_was_approved(bool *out, const struct service *service, co
     struct store_approval_list list = {0};
     struct intent intent;
     struct digest digest;
-    size_t approvals = 0;
+    struct name approvers[APPROVALS_MIN];
+    size_t count = 0;
     *out = false;
     if (intent_decode(&intent, document->data, document->len, NULL) != STATUS_OK) {
         return STATUS_OK;
     }
     intent_digest(&digest, document->data, document->len);
-    enum status status = store_approval_list(&list, tx, withdrawal, fault); /* one of a person */
-    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        approvals += is_approval(&list.rows[i], service, &intent, &digest) ? 1 : 0;
+    enum status status = store_approval_list(&list, tx, withdrawal, fault);
+    for (size_t i = 0; status == STATUS_OK && i < list.count && count < APPROVALS_MIN; i++) {
+        struct name approver;
+        if (is_approval(&approver, &list.rows[i], service, &intent, &digest) && is_new(approvers, count, &approver)) {
+            approvers[count++] = approver; /* whoever the rows say that they are of */
+        }
     }
     store_approval_list_free(&list);
-    *out = approvals >= APPROVALS_MIN;
+    *out = count == APPROVALS_MIN;
     return status;
 }

@@ -216,7 +216,7 @@ bool record_row_agrees(const struct store_withdrawal *row, const struct intent *
     address_format(destination, &intent->destination);
     return amount_compare(row->amount, intent->amount) == 0 && digest_equal(&row->asset, &intent->asset) &&
            name_equal(&row->wallet, &intent->wallet) && name_equal(&row->requester, &intent->requester) &&
-           strcmp(row->destination, destination) == 0;
+           strcmp(row->destination, destination) == 0 && row->expires_at_utc_us == intent->expires_at;
 }
 
 enum status record_terms_read(struct record_terms *out, const struct store_withdrawal *row, struct fault *fault)

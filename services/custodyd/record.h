@@ -79,7 +79,8 @@ MUST_CHECK enum status record_terms_read(struct record_terms *out, const struct 
 MUST_CHECK enum status record_terms(struct audit_event *event, const struct service *service,
                                     const struct store_withdrawal *row, struct fault *fault);
 
-/* Whether the columns that people read beside what they sign (terms and requester) say what the intent says. */
+/* Whether the columns that people read beside what they sign (terms, requester, until when) say what the intent says.
+ */
 bool record_row_agrees(const struct store_withdrawal *row, const struct intent *intent);
 
 /*

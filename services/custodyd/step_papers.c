@@ -94,8 +94,8 @@ size_t step_papers_compare(struct step_difference out[STEP_COLUMNS], const struc
                            const struct intent *intent)
 {
     struct step_difference columns[STEP_COLUMNS] = {
-        {"id", "", ""},        {"wallet", "", ""}, {"asset", "", ""}, {"amount", "", ""},     {"destination", "", ""},
-        {"requester", "", ""}, {"lane", "", ""},   {"seq", "", ""},   {"transaction", "", ""}};
+        {"id", "", ""},        {"wallet", "", ""},     {"asset", "", ""}, {"amount", "", ""}, {"destination", "", ""},
+        {"requester", "", ""}, {"expires_at", "", ""}, {"lane", "", ""},  {"seq", "", ""},    {"transaction", "", ""}};
     struct digest transaction;
     size_t count = 0;
     size_t i = 0;
@@ -112,6 +112,8 @@ size_t step_papers_compare(struct step_difference out[STEP_COLUMNS], const struc
     address_format(columns[i++].papers, &intent->destination);
     (void)snprintf(columns[i].row, STEP_TEXT_SIZE, "%s", row->requester.text);
     (void)snprintf(columns[i++].papers, STEP_TEXT_SIZE, "%s", intent->requester.text);
+    time_format(columns[i].row, row->expires_at_utc_us);
+    time_format(columns[i++].papers, intent->expires_at);
     format_number(columns[i].row, row->placed, row->lane);
     format_number(columns[i++].papers, true, intent->lane);
     format_number(columns[i].row, row->placed, row->seq);

@@ -9,7 +9,7 @@
 #include "store/trail_read.h"
 #include "store/withdrawal.h"
 
-#define STEP_COLUMNS 9
+#define STEP_COLUMNS 10
 #define STEP_TEXT_SIZE ADDRESS_TEXT_SIZE
 
 /* A column of the row that does not say what the intent says. */

@@ -54,15 +54,6 @@ class Database(strongroom.Case):
             DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}';
             INSERT INTO custody.outbox (kind, withdrawal) VALUES ('{item}', '{row["id"]}');""")
 
-    def insert_approval(self, row, person, signed):
-        """A row of custody.approval, as the service would write it for this signed document."""
-        signature = signed["signatures"][0]
-        self.place.psql(f"""
-            INSERT INTO custody.approval (withdrawal, person, decision, document, digest, alg, key, sig)
-            VALUES ('{row["id"]}', '{person}', 'approve', convert_to($d${signed["document"]}$d$, 'UTF8'),
-                    '\\x{digest("approval", signed["document"])}', '{signature["alg"]}', '\\x{signature["key"]}',
-                    '\\x{base64.b64decode(signature["sig"]).hex()}');""")
-
     def replace_destination(self, account_document, signed):
         """The allow-list holds this document, whatever it is, as the newest for the account of another document."""
         key = json.loads(account_document)["account"][3:3 + 63]
@@ -148,7 +139,8 @@ class Database(strongroom.Case):
                 place.psql(f"UPDATE custody.withdrawal SET {column} = {value} WHERE id = '{row['id']}'")
                 place.approve(row)
                 self.refused_by_service(row, "mismatch")
-        for column, value in (("destination", self.mallory), ("amount", "99999"), ("requester", "requester-2")):
+        for column, value in (("destination", self.mallory), ("amount", "99999"), ("requester", "requester-2"),
+                              ("expires_at", strongroom.time_text(seconds=366 * 86400))):
             with self.subTest(column=column):  # what people see: nobody decides on it
                 row = place.proposed(53)
                 place.psql(f"UPDATE custody.withdrawal SET {column} = '{value}' WHERE id = '{row['id']}'")
@@ -187,7 +179,7 @@ class Database(strongroom.Case):
         row = place.proposed(55)
         good = [place.approval(row, person) for person in ("approver-1", "approver-2")]
         for person, signed in zip(("approver-1", "approver-2"), good):
-            self.insert_approval(row, person, signed)
+            self.place.insert_approval(row, person, signed)
         intent, transaction = self.redirected(row)
         place.psql(f"""
             UPDATE custody.withdrawal SET destination = '{self.mallory}', intent = convert_to($d${intent}$d$, 'UTF8'),
@@ -205,7 +197,7 @@ class Database(strongroom.Case):
         row = place.proposed(56)
         good = [place.approval(row, person) for person in ("approver-1", "approver-2")]
         for person, signed in zip(("approver-1", "approver-2"), good):
-            self.insert_approval(row, person, signed)
+            self.place.insert_approval(row, person, signed)
         transaction = json.loads(row["transaction"])
         for leg in transaction["legs"]:
             leg["amount"] = "90000"
@@ -221,7 +213,7 @@ class Database(strongroom.Case):
         tell from the database whether it was: people must look, and what was recorded happens after all."""
         place = self.place
         before = self.paid
-        for column in ("destination", "amount", "intent", "approval"):
+        for column in ("destination", "amount", "expires_at", "intent", "approval"):
             with self.subTest(column=column):
                 place.kill("transfer")
                 row = place.proposed(57)
@@ -231,6 +223,7 @@ class Database(strongroom.Case):
                 place.psql({
                     "destination": f"UPDATE custody.withdrawal SET destination = '{self.mallory}' WHERE id = '{row['id']}'",
                     "amount": f"UPDATE custody.withdrawal SET amount = 99999 WHERE id = '{row['id']}'",
+                    "expires_at": f"UPDATE custody.withdrawal SET expires_at = expires_at + interval '1 year' WHERE id = '{row['id']}'",
                     "intent": f"""UPDATE custody.withdrawal SET destination = '{self.mallory}',
                         intent = convert_to($d${intent}$d$, 'UTF8'), transaction = convert_to($d${transaction}$d$, 'UTF8')
                         WHERE id = '{row["id"]}'""",
@@ -281,7 +274,7 @@ class Database(strongroom.Case):
                 row = place.proposed(58)
                 honest, forged = place.approval(row, "approver-1"), forge(row)
                 self.assertEqual(place.decide(row, "approver-1", document=honest).status, 200)
-                self.insert_approval(row, "approver-2", forged)
+                self.place.insert_approval(row, "approver-2", forged)
                 self.to_the_signer(row, [honest, forged])
                 self.refused_by_signer(row, reason)
 
@@ -290,7 +283,7 @@ class Database(strongroom.Case):
         row = place.proposed(59, person="approver-4")
         honest, own = place.approval(row, "approver-1"), place.approval(row, "approver-4")
         for person, signed in (("approver-1", honest), ("approver-4", own)):
-            self.insert_approval(row, person, signed)
+            self.place.insert_approval(row, person, signed)
         self.to_the_signer(row, [honest, own])
         self.refused_by_signer(row, "self_approval")
 
@@ -300,7 +293,7 @@ class Database(strongroom.Case):
         forged = [place.approval(row, person, signer="mallory", key=place.person("mallory")["key_id"])
                   for person in ("approver-1", "approver-2")]
         for person, signed in zip(("approver-1", "approver-2"), forged):
-            self.insert_approval(row, person, signed)
+            self.place.insert_approval(row, person, signed)
         self.set_state(row, "approved", "record")
         self.refused_by_service(row, "unknown_key")
 
@@ -381,7 +374,7 @@ class Database(strongroom.Case):
                 row = place.proposed(62, destination=self.mallory)
                 good = [place.approval(row, person) for person in ("approver-1", "approver-2")]
                 for person, signed in zip(("approver-1", "approver-2"), good):
-                    self.insert_approval(row, person, signed)
+                    self.place.insert_approval(row, person, signed)
                 stored = canonical({"account": self.mallory})
                 if destination is payee:  # the digest is the key of a row: make room for it
                     place.psql("DELETE FROM custody.document WHERE kind = 'destination'")
@@ -398,7 +391,7 @@ class Database(strongroom.Case):
         row = place.proposed(62, destination=self.mallory)
         good = [place.approval(row, person) for person in ("approver-1", "approver-2")]
         for person, signed in zip(("approver-1", "approver-2"), good):
-            self.insert_approval(row, person, signed)
+            self.place.insert_approval(row, person, signed)
         self.set_state(row, "approved", "record")
         self.refused_by_service(row, "destination_unlisted")
 

@@ -234,6 +234,8 @@ class OlderGuard(strongroom.Case):
             of = f"withdrawal = '{recorded['id']}'"
             place.psql(f"DELETE FROM custody.approval WHERE {of} AND person = 'approver-2'")
             self.assertProblem(self.settle(recorded), 503, "rollback", "promises")
+            place.insert_approval(recorded, "approver-2", place.approval(recorded, "approver-1"))  # one person is not two
+            self.assertProblem(self.settle(recorded), 503, "rollback", "promises")
         with self.subTest("nothing is shown of it, and the ledger has it"):
             self.hide(paid)
             self.assertEqual(self.settle(paid).json["withdrawal"]["state"], "confirmed")

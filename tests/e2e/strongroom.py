@@ -325,6 +325,15 @@ class Evaluation:
     def value(self, sql):
         return self.psql(sql)[0][0]
 
+    def insert_approval(self, row, person, signed):
+        """A row of custody.approval, as the service would write it for this signed document of that person."""
+        signature = signed["signatures"][0]
+        self.psql(f"""
+            INSERT INTO custody.approval (withdrawal, person, decision, document, digest, alg, key, sig)
+            VALUES ('{row["id"]}', '{person}', 'approve', convert_to($d${signed["document"]}$d$, 'UTF8'),
+                    '\\x{digest("approval", signed["document"])}', '{signature["alg"]}', '\\x{signature["key"]}',
+                    '\\x{base64.b64decode(signature["sig"]).hex()}');""")
+
     def shadow(self, kind):
         """Beside each document of a kind a row under its name that is none, and was never older."""
         self.psql("INSERT INTO custody.document (kind, id, digest, bytes, created_at) SELECT DISTINCT kind, id, sha256('beside'), "
