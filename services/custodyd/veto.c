@@ -1,6 +1,7 @@
 /*
  * A veto of one person against a withdrawal. It stops something: the signer first, over the lane that is kept free for
- * that, then the workflow and the trail. What the signer denied is denied whatever is written here.
+ * that, then the workflow and the trail. What the signer denied is denied whatever is written here, and no row keeps it
+ * from being asked.
  */
 #include "base/log.h"
 #include "key_papers.h"
@@ -16,8 +17,8 @@ struct vetoing {
     struct signed_document document;
     struct command command;
     struct trail_ticket ticket;
-    bool promised;    /* the signer did, another intent of this withdrawal, so that it does not end */
-    enum status fits; /* whether it is about this withdrawal, as far as that could be looked up */
+    struct digest digest; /* of the command */
+    bool promised;        /* the signer did, another intent of this withdrawal, so that it does not end */
     json_t *view;
 };
 
@@ -47,12 +48,12 @@ static enum status read_veto(struct vetoing *vetoing, struct fault *fault)
 }
 
 static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const struct store_withdrawal *row,
-                            const struct digest *command, struct fault *fault)
+                            struct fault *fault)
 {
     struct audit_event event;
     record_by_caller(&event, vetoing->service, vetoing->request, AUDIT_WITHDRAWAL_VETO, AUDIT_OUTCOME_OK);
     record_about(&event, &vetoing->id);
-    enum status status = audit_event_ref_add(&event, "command", command, fault);
+    enum status status = audit_event_ref_add(&event, "command", &vetoing->digest, fault);
     if (status == STATUS_OK) {
         status = audit_event_ref_add(&event, "intent", &vetoing->command.subject, fault);
     }
@@ -92,58 +93,40 @@ static enum status is_subject(const struct vetoing *vetoing, const struct store_
     intent_digest(&intent, row->intent.data, row->intent.len);
     return digest_equal(&intent, &vetoing->command.subject)
                ? STATUS_OK
-               : fault_set(fault, STATUS_MISMATCH, "subject", "is not the intent of this withdrawal");
+               : fault_set(fault, STATUS_MISMATCH, "subject",
+                           "the signer signs it never, and it is not the intent that this withdrawal has here");
+}
+
+/* Whatever the rows say of its withdrawal, it is kept. */
+static enum status keep_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct vetoing *vetoing = context;
+    const struct digest *intent = &vetoing->command.subject;
+    const struct key_paper paper = {WITHDRAWAL_VETO_KIND, &vetoing->document};
+    enum status status = key_paper_record(&vetoing->digest, tx, intent, &paper, fault);
+    return status == STATUS_OK ? key_paper_mark(tx, WITHDRAWAL_VETO_KIND, intent, &vetoing->digest, fault) : status;
 }
 
 static enum status veto_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct vetoing *vetoing = context;
     struct store_withdrawal row = {0};
-    const struct key_paper paper = {WITHDRAWAL_VETO_KIND, &vetoing->document};
-    struct digest command;
     json_decref(vetoing->view);
     vetoing->view = NULL;
     vetoing->promised = false;
     enum status status = store_withdrawal_get_locked(&row, tx, &vetoing->id, fault);
     status = status == STATUS_OK ? is_subject(vetoing, &row, fault) : status;
     if (status == STATUS_OK) {
-        status = key_paper_record(&command, tx, &vetoing->command.subject, &paper, fault);
-    }
-    if (status == STATUS_OK) {
-        status = key_paper_mark(tx, WITHDRAWAL_VETO_KIND, &vetoing->command.subject, &command, fault);
-    }
-    if (status == STATUS_OK) {
         status = end_denied(vetoing, tx, &row, fault);
     }
     if (status == STATUS_OK) {
-        status = log_veto(vetoing, tx, &row, &command, fault);
+        status = log_veto(vetoing, tx, &row, fault);
     }
     if (status == STATUS_OK) {
         status = withdrawal_view(&vetoing->view, vetoing->service, tx, &row, fault);
     }
     store_withdrawal_wipe(&row);
     return status;
-}
-
-static enum status fits_in(const struct store_tx *tx, void *context, struct fault *fault)
-{
-    struct vetoing *vetoing = context;
-    struct store_withdrawal row = {0};
-    enum status status = store_withdrawal_get(&row, tx, &vetoing->id, fault);
-    vetoing->fits = status == STATUS_OK ? is_subject(vetoing, &row, fault) : status;
-    store_withdrawal_wipe(&row);
-    return vetoing->fits;
-}
-
-/* A veto of another withdrawal would take effect there and be kept nowhere. Without the database it is not known, and
- * stopping does not wait for it. */
-static enum status check_fits(struct vetoing *vetoing, struct fault *fault)
-{
-    struct fault inner = {0};
-    enum status status = store_read(vetoing->service->urgent_store, fits_in, vetoing, &inner);
-    return status != STATUS_OK && status == vetoing->fits && status_info(status)->http < 500
-               ? fault_set(fault, status, inner.where, "%s", inner.detail)
-               : STATUS_OK;
 }
 
 enum status withdrawal_veto(struct service *service, const struct http_request *request, struct http_reply *reply,
@@ -155,10 +138,12 @@ enum status withdrawal_veto(struct service *service, const struct http_request *
     enum status status = uuid_parse(&vetoing.id, request->parameters[0]) == STATUS_OK
                              ? read_veto(&vetoing, fault)
                              : fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
-    status = status == STATUS_OK ? check_fits(&vetoing, fault) : status;
     if (status == STATUS_OK) {
         status = wire_key_command(service->urgent_signers[WIRE_ROLE_TRANSFER], &state, &vetoing.document,
                                   service->options.signer_timeout_ms, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_transact(service->urgent_store, keep_in, &vetoing, fault);
     }
     if (status == STATUS_OK) {
         status = store_transact(service->urgent_store, veto_in, &vetoing, fault);

@@ -150,15 +150,18 @@ class Waiting(strongroom.Trailed, strongroom.Case):
             "issued_at": time_text(), "nonce": strongroom.uuid7(), "policy": place.policy_digest, "reason": "not-ours",
             "role": "transfer", "subject": digest("intent", place.read(row["id"])["intent"])}), person)
 
-    def test_a_veto_is_handed_in_at_its_own_withdrawal(self):
-        """It would take effect where nobody looks, and be kept nowhere."""
+    def test_a_veto_goes_to_the_signer_whatever_the_rows_say(self):
+        """Which withdrawal it is of the service knows by rows. Handed in at another one, it is denied, and kept; at its own, it ends that."""
         place = self.place
         row = self.announced(8500)
         other = place.withdraw(20)
         body = self.veto_of(row, "approver-3")
         self.assertProblem(place.call("POST", f"/v1/withdrawals/{other['id']}/veto", body), 403, "mismatch")
         self.assertProblem(place.call("POST", f"/v1/withdrawals/{strongroom.uuid7()}/veto", body), 404, "not_found")
-        self.assertEqual(place.read(row["id"])["state"], "approved")
+        vetoed = [line for line in place.log("transfer").splitlines() if "event=withdrawal.vetoed" in line and row["intent_digest"] in line]
+        self.assertEqual(len(vetoed), 1, "the signer is told, and carries it out once, whoever edited the row that the service goes by")
+        name = digest("withdrawal-veto", body["document"])
+        self.assertEqual(place.value(f"SELECT count(*) FROM custody.document WHERE kind = 'withdrawal-veto' AND digest = '\\x{name}'"), "1")
         reply = place.call("POST", f"/v1/withdrawals/{row['id']}/veto", body)
         self.assertEqual(reply.status, 200, reply)
         self.assertEqual(reply.json["withdrawal"]["state"], "rejected")

@@ -104,6 +104,7 @@ enum status delay_end(struct guard_txn *txn, const struct delay *delay, const st
 struct veto {
     const struct given_order *given;
     struct signer *signer;
+    bool known;      /* out: the same order was carried out before */
     uint64_t denied; /* out: intents so far */
 };
 
@@ -139,8 +140,12 @@ static enum status veto_apply(struct guard_txn *txn, void *context, struct fault
 {
     struct veto *veto = context;
     const struct command *command = veto->given->command;
-    enum status status = nonce_unused(txn, &command->nonce, veto->given->digest, fault);
-    status = status == STATUS_OK ? veto_late(txn, &command->subject, fault) : status;
+    enum status status = nonce_check(txn, &veto->known, &command->nonce, veto->given->digest, fault);
+    veto->denied = txn->state.denied;
+    if (status != STATUS_OK || veto->known) {
+        return status;
+    }
+    status = veto_late(txn, &command->subject, fault);
     status = status == STATUS_OK ? given_order_pay(veto->signer, veto->given, fault) : status;
     status = status == STATUS_OK ? veto_new(txn, veto, fault) : status;
     veto->denied = txn->state.denied;
@@ -153,10 +158,12 @@ enum status withdrawal_veto(struct signer *signer, struct wire_reply *reply, con
     const struct command *command = given->command;
     struct veto veto = {.given = given, .signer = signer};
     enum status status = guard_commit(signer->guard, veto_apply, &veto, fault);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !veto.known) {
         char hex[DIGEST_HEX_LEN + 1];
         digest_format(hex, &command->subject);
         log_event(LOG_LEVEL_WARNING, "withdrawal.vetoed", "intent", hex, "reason", command->reason.text, NULL);
+    }
+    if (status == STATUS_OK) {
         reply->key_state.on = veto.denied;
         (void)snprintf(reply->key_state.state, sizeof(reply->key_state.state), "vetoed");
     }

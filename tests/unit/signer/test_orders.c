@@ -79,7 +79,7 @@ Test(orders, an_order_shown_again_costs_nothing)
     const struct command shown = command_of(COMMAND_WITHDRAWAL_VETO);
     cr_assert(send(&shown, CAROL) == STATUS_OK);
     for (int i = 0; i < 2 * AT_ONCE; i++) {
-        cr_assert(send(&shown, CAROL) == STATUS_REPLAY, "%d: %s", i, desk_detail);
+        cr_assert(send(&shown, CAROL) == STATUS_OK, "%d: %s", i, desk_detail);
     }
     cr_expect(give(COMMAND_WITHDRAWAL_VETO, CAROL) == STATUS_OK, "%s", desk_detail);
 }
