@@ -13,6 +13,7 @@
 #include "record.h"
 #include "resources.h"
 #include "store/document.h"
+#include "trail_signed.h"
 #include "withdrawals.h"
 
 /* One on its way. */
@@ -106,6 +107,22 @@ static enum status record(struct handing *handing, enum audit_outcome outcome, e
     handing->outcome = outcome;
     handing->reason = reason;
     return store_transact(handing->store, record_in, handing, fault);
+}
+
+enum status destination_told(bool *out, const struct service *service, const struct digest *digest,
+                             enum audit_action action, enum audit_outcome outcome, struct fault *fault)
+{
+    char oid[DIGEST_HEX_LEN + 1];
+    struct store_leaf_list list = {0};
+    digest_format(oid, digest);
+    const struct store_leaf_filter filter = {.act = audit_action_text(action),
+                                             .otype = RECORD_DESTINATION,
+                                             .oid = oid,
+                                             .outcome = audit_outcome_text(outcome)};
+    enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
+    *out = status == STATUS_OK && list.count > 0;
+    store_leaf_list_free(&list);
+    return status;
 }
 
 static enum status announce(struct handing *handing, struct fault *fault)
@@ -251,6 +268,60 @@ static enum status read_order(struct handing *handing, struct fault *fault)
     return status;
 }
 
+/* The entry that counts of the address, when the order is about an older one. */
+struct newest {
+    struct service *service;
+    const struct digest *subject;
+    struct destination_entry entry; /* without a document when there is none */
+};
+
+static enum status newest_in(const struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct newest *newest = context;
+    struct destination_entry subject = {.verified = false};
+    struct fault why = {0};
+    destination_entry_wipe(&newest->entry);
+    enum status status = destination_get(&subject, tx, newest->subject, &why);
+    if (status == STATUS_OK) {
+        status = destination_find(&newest->entry, newest->service, tx, &subject.destination.account, &why);
+    }
+    destination_entry_wipe(&subject);
+    return status == STATUS_OK || status == STATUS_DESTINATION_UNLISTED
+               ? STATUS_OK
+               : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+/* Who revokes an older entry means the address, and the signer has ended the one that it held instead: so it says when
+ * it is shown that one again. */
+static void end_newest(struct handing *handing)
+{
+    struct handing also = *handing;
+    struct newest newest = {.service = handing->service, .subject = &handing->digest};
+    struct wire_destination_adopt_reply said;
+    struct fault why = {0};
+    bool announced = false;
+    bool revoked = false;
+    enum status status = store_read(handing->store, newest_in, &newest, &why);
+    if (status == STATUS_OK && newest.entry.document.document.len > 0) {
+        status = destination_told(&announced, handing->service, &newest.entry.digest, AUDIT_DESTINATION_ADD,
+                                  AUDIT_OUTCOME_INTENT, &why);
+    }
+    if (announced) {
+        status = destination_told(&revoked, handing->service, &newest.entry.digest, AUDIT_DESTINATION_REVOKE,
+                                  AUDIT_OUTCOME_OK, &why);
+    }
+    if (status == STATUS_OK && announced && !revoked &&
+        wire_destination_adopt(handing->service->urgent_signers[WIRE_ROLE_TRANSFER], &said, &newest.entry.document,
+                               handing->service->options.signer_timeout_ms, NULL) == STATUS_DENIED) {
+        also.digest = newest.entry.digest;
+        status = record(&also, AUDIT_OUTCOME_OK, STATUS_OK, &why);
+    }
+    destination_entry_wipe(&newest.entry);
+    if (status != STATUS_OK) {
+        log_fault("destination.revoke", &why);
+    }
+}
+
 /* What waits to go there waits for nothing. */
 static void end_withdrawals(struct handing *handing)
 {
@@ -285,6 +356,7 @@ enum status destination_revoke(struct service *service, const struct http_reques
         if (!recorded) {
             log_fault("destination.revoke", &why);
         } else if (status == STATUS_OK) {
+            end_newest(&handing);
             end_withdrawals(&handing);
             status = record_receipt_if_any(service, &handing.ticket, object, fault);
         }

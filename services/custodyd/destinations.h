@@ -124,6 +124,10 @@ MUST_CHECK enum status destination_get(struct destination_entry *out, const stru
 MUST_CHECK enum status destination_find_recorded(struct signed_document *out, const struct store_tx *tx,
                                                  const struct store_leaf *signing, struct fault *fault);
 
+/* Whether a signed entry of the trail says so of it: without one that it is handed over no row reaches the signer. */
+MUST_CHECK enum status destination_told(bool *out, const struct service *service, const struct digest *digest,
+                                        enum audit_action action, enum audit_outcome outcome, struct fault *fault);
+
 /*
  * Whether this entry stands where it is kept, with signatures that verify, maybe other ones. STATUS_CONFLICT
  * (`document`) when a row stands there that holds another document, or none that verifies: it could not be kept, and

@@ -103,23 +103,6 @@ static enum status drop_revoked(enum status *inout_refusal, struct watch *watch,
     return status;
 }
 
-/* Whether a signed entry says so of it. */
-static enum status is_told(bool *out, const struct service *service, const struct digest *digest,
-                           enum audit_action action, enum audit_outcome outcome, struct fault *fault)
-{
-    char oid[DIGEST_HEX_LEN + 1];
-    struct store_leaf_list list = {0};
-    digest_format(oid, digest);
-    const struct store_leaf_filter filter = {.act = audit_action_text(action),
-                                             .otype = RECORD_DESTINATION,
-                                             .oid = oid,
-                                             .outcome = audit_outcome_text(outcome)};
-    enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
-    *out = status == STATUS_OK && list.count > 0;
-    store_leaf_list_free(&list);
-    return status;
-}
-
 struct announcing {
     struct service *service;
     const struct digest *digest;
@@ -148,7 +131,7 @@ static enum status announce(bool *out_announced, struct watch *watch, const stru
     char hex[DIGEST_HEX_LEN + 1];
     struct announcing announcing = {.service = watch->service, .digest = digest};
     enum status status =
-        is_told(out_announced, watch->service, digest, AUDIT_DESTINATION_ADD, AUDIT_OUTCOME_INTENT, fault);
+        destination_told(out_announced, watch->service, digest, AUDIT_DESTINATION_ADD, AUDIT_OUTCOME_INTENT, fault);
     if (status != STATUS_OK || *out_announced) {
         return status;
     }
@@ -170,7 +153,7 @@ static enum status may_show(bool *out, struct watch *watch, const struct digest 
     bool revoked = false;
     enum status status = announce(out, watch, digest, fault);
     if (status == STATUS_OK && *out) {
-        status = is_told(&revoked, watch->service, digest, AUDIT_DESTINATION_REVOKE, AUDIT_OUTCOME_OK, fault);
+        status = destination_told(&revoked, watch->service, digest, AUDIT_DESTINATION_REVOKE, AUDIT_OUTCOME_OK, fault);
     }
     *out = *out && !revoked;
     return status == STATUS_OK && revoked ? lose(watch, digest, STATUS_DENIED, fault) : status;

@@ -114,6 +114,22 @@ class Destinations(strongroom.Trailed, strongroom.Case):
         self.assertEqual(self.add(self.document("client-2", address)).status, 201, "another document for the address")
         self.assertEqual(self.state(address), "serving")
 
+    def test_4_who_takes_off_an_older_entry_means_the_address(self):
+        """The digest may be that of the document in somebody's hands, or the one that a service shows who would have it name the newest."""
+        place = self.place
+        address = address_of("ce" * 32)
+        older, newer = (self.add(self.document(name, address)) for name in ("client-20", "client-21"))
+        self.assertEqual((older.status, newer.status), (201, 201))
+        row = place.proposed(12, destination=address)
+        self.assertIn("revoked", self.revoke(older.json["digest"]))
+        for added in (older, newer):
+            self.assertIn(added.json["digest"], "".join(line for line in place.log("transfer").splitlines() if "event=destination.revoked" in line))
+            self.told("destination.revoke", outcome="ok", oid=added.json["digest"])
+        self.assertEqual(self.state(address), "revoked")
+        self.assertEqual(place.wait(row["id"], "rejected")["reason"], "destination_unlisted")
+        self.assertEqual(self.add(self.document("client-22", address)).status, 201, "another document for the address")
+        self.assertEqual(self.state(address), "serving")
+
     def test_5_a_signer_that_was_away_is_shown_the_list_again(self):
         place = self.place
         self.assertEqual(self.state(place.payee), "serving")

@@ -214,6 +214,7 @@ struct revocation {
     struct signer *signer;
     int64_t at_utc_us;
     uint64_t count;
+    struct digest held; /* the newer one of the same account, which went with it; zeros: none */
 };
 
 static enum status revoke_apply(struct guard_txn *txn, void *context, struct fault *fault)
@@ -227,10 +228,17 @@ static enum status revoke_apply(struct guard_txn *txn, void *context, struct fau
         status = guard_txn_revoked(txn, &revoked, &command->subject, fault);
     }
     if (status == STATUS_OK && !revoked) {
-        status = guard_txn_revoke(txn, &command->subject, revocation->at_utc_us, fault);
+        status = guard_txn_revoke(txn, &revocation->held, &command->subject, revocation->at_utc_us, fault);
     }
     revocation->count = txn->state.revoked;
     return status == STATUS_OK ? nonce_write(txn, &command->nonce, revocation->given->digest, fault) : status;
+}
+
+static void revoked_log(const struct digest *digest, const struct name *reason)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, digest);
+    log_event(LOG_LEVEL_WARNING, "destination.revoked", "destination", hex, "reason", reason->text, NULL);
 }
 
 enum status destination_revoke(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
@@ -242,9 +250,10 @@ enum status destination_revoke(struct signer *signer, struct wire_reply *reply, 
     enum status status = guard_commit(signer->guard, revoke_apply, &revocation, fault);
     CRASHPOINT("order.remembered");
     if (status == STATUS_OK) {
-        char hex[DIGEST_HEX_LEN + 1];
-        digest_format(hex, &command->subject);
-        log_event(LOG_LEVEL_WARNING, "destination.revoked", "destination", hex, "reason", command->reason.text, NULL);
+        revoked_log(&command->subject, &command->reason);
+        if (!digest_is_zero(&revocation.held)) {
+            revoked_log(&revocation.held, &command->reason);
+        }
         reply->key_state.on = revocation.count;
         (void)snprintf(reply->key_state.state, sizeof(reply->key_state.state), "revoked");
     }

@@ -7,8 +7,7 @@
  * admitted has its papers (the document it names, and the backup that this names), freezes, people and versions of the
  * policy are counted without a gap, the first version and the one in force are those of the state, the sequences of a
  * lane are exactly 0 to next-1, each has its withdrawal, there is no withdrawal without its sequence, there are as many
- * withdrawals and intents as promises, and the history has those that it has not forgotten, in the order of their
- * times. So a record that was lost is found too.
+ * withdrawals and intents as promises, and the history has those that it has not forgotten. So a lost one is found too.
  */
 #include <errno.h>
 #include <signal.h>
@@ -45,6 +44,7 @@ struct walk {
     uint64_t policies; /* versions */
     uint64_t destinations;
     uint64_t revoked;
+    uint64_t superseded;
     uint64_t subjects;
     uint64_t slots; /* their sum: with one slot for each, they are 0 to subjects - 1 */
     uint64_t erased;
@@ -308,8 +308,9 @@ static enum status check_ends(struct walk *walk, const MDB_val *key, const uint8
 static enum status check_revoked(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     (void)value;
-    walk->revoked++;
-    return key->mv_size == 33 && len == 8 ? STATUS_OK : corrupt(walk, "a revocation of impossible size");
+    walk->revoked += len == 8;
+    walk->superseded += len == 32;
+    return key->mv_size == 33 && (len == 8 || len == 32) ? STATUS_OK : corrupt(walk, "a revocation of impossible size");
 }
 
 static enum status check_lane(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
@@ -482,7 +483,8 @@ static enum status check_sums(struct walk *walk)
     if (walk->backups != walk->backups_named) {
         return corrupt(walk, "a backup of no key");
     }
-    if (walk->destinations != walk->state.destinations || walk->revoked != walk->state.revoked) {
+    if (walk->destinations != walk->state.destinations || walk->revoked != walk->state.revoked ||
+        walk->superseded != walk->state.superseded) {
         return corrupt(walk, "an entry of the allow-list or a revocation is missing");
     }
     const uint64_t subjects = walk->state.subjects;

@@ -2,7 +2,8 @@
  * The allow-list in the guard: what is held for each account, which account has which ends, and what was revoked.
  *
  * Nothing of it is in memory: the list may hold many thousands, and each question is one or two records. An entry that
- * was revoked stays until another one of its account comes, so that an older one does not come back.
+ * was revoked stays until another one of its account comes, so that an older one does not come back. An older one whose
+ * place a newer one took leaves a note of its account: whoever revokes it means the address.
  */
 #include "guard_private.h"
 
@@ -70,16 +71,35 @@ enum status guard_txn_destination_alike(struct guard_txn *txn, struct account_id
     return status;
 }
 
+/* 'o' of an entry: the time when it was revoked, or the account of which a newer one took its place. */
+enum { REVOKED_LEN = 8, SUPERSEDED_LEN = 32 };
+
+static enum status note_superseded(struct guard_txn *txn, const struct account_id *account,
+                                   const struct digest *destination, struct fault *fault)
+{
+    struct guard_record record;
+    guard_record_digest(&record, 'o', destination);
+    enum status status = guard_txn_get(txn, &record, fault);
+    if (status != STATUS_NOT_FOUND) {
+        return status; /* it was revoked */
+    }
+    memcpy(record.value, account->digest.bytes32, SUPERSEDED_LEN);
+    record.value_len = SUPERSEDED_LEN;
+    txn->state.superseded++;
+    return guard_txn_put(txn, &record, fault);
+}
+
 enum status guard_txn_destination_write(struct guard_txn *txn, const struct account_id *account,
                                         const struct guard_destination *destination, struct fault *fault)
 {
     struct guard_record record;
     struct guard_destination before;
     enum status status = guard_txn_destination_get(txn, &before, account, fault);
+    txn->state.destinations += status == STATUS_NOT_FOUND;
+    status = status == STATUS_OK ? note_superseded(txn, account, &before.digest, fault) : status;
     if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
         return status;
     }
-    txn->state.destinations += status == STATUS_NOT_FOUND;
     if (destination->due_running_us > txn->state.cooled_us) {
         txn->state.cooled_us = destination->due_running_us;
     }
@@ -100,17 +120,51 @@ enum status guard_txn_revoked(struct guard_txn *txn, bool *out, const struct dig
     struct guard_record record;
     guard_record_digest(&record, 'o', destination);
     enum status status = guard_txn_get(txn, &record, fault);
-    *out = status == STATUS_OK;
+    *out = status == STATUS_OK && record.value_len == REVOKED_LEN;
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-enum status guard_txn_revoke(struct guard_txn *txn, const struct digest *destination, int64_t at_utc_us,
-                             struct fault *fault)
+static enum status revoke_one(struct guard_txn *txn, const struct digest *destination, int64_t at_utc_us,
+                              struct fault *fault)
 {
     struct guard_record record;
     guard_record_digest(&record, 'o', destination);
     guard_number_write(record.value, (uint64_t)at_utc_us);
-    record.value_len = 8;
+    record.value_len = REVOKED_LEN;
     txn->state.revoked++;
-    return guard_txn_put(txn, &record, fault);
+    return guard_txn_replace(txn, &record, fault);
+}
+
+/* What is held of the account now. Out: which, when it was not revoked before. */
+static enum status revoke_held(struct guard_txn *txn, struct digest *out_held, const struct account_id *account,
+                               int64_t at_utc_us, struct fault *fault)
+{
+    struct guard_destination held;
+    bool revoked = false;
+    enum status status = guard_txn_destination_get(txn, &held, account, fault);
+    status = status == STATUS_OK ? guard_txn_revoked(txn, &revoked, &held.digest, fault) : status;
+    if (status != STATUS_OK || revoked) {
+        return status;
+    }
+    *out_held = held.digest;
+    return revoke_one(txn, &held.digest, at_utc_us, fault);
+}
+
+enum status guard_txn_revoke(struct guard_txn *txn, struct digest *out_held, const struct digest *destination,
+                             int64_t at_utc_us, struct fault *fault)
+{
+    struct guard_record record;
+    struct account_id account;
+    *out_held = (struct digest){{0}};
+    guard_record_digest(&record, 'o', destination);
+    enum status status = guard_txn_get(txn, &record, fault);
+    if (status == STATUS_NOT_FOUND) {
+        return revoke_one(txn, destination, at_utc_us, fault);
+    }
+    if (status == STATUS_OK) {
+        memcpy(account.digest.bytes32, record.value, SUPERSEDED_LEN);
+        txn->state.superseded--;
+        status = revoke_one(txn, destination, at_utc_us, fault);
+    }
+    return status == STATUS_OK ? revoke_held(txn, out_held, &account, at_utc_us, fault) : status;
 }

@@ -13,7 +13,7 @@
  * - 'h' number8 -> running8 key8 uuid16 amount16 asset32 destination32 requester64 wallet64: the promises of late
  * - 't' account32 -> digest32 group64 issued8 until8 serving8 due8: the entry of the allow-list for an account
  * - 'y' ends8 -> account32: the account on the list with these ends
- * - 'o' entry32 -> time8: entries that were revoked
+ * - 'o' entry32 -> time8: an entry that was revoked; account32: one whose place a newer one of this account took
  * - 'c' size8 [epoch8] -> root32: checkpoints seen; of the logs after the first with their number (audit/log_keys.h)
  * - 'n' uuid16 -> command32: commands carried out; of a reveal command32 number8, by which it was counted
  * - 'x' policy32 -> version8: versions of the policy that were dropped
@@ -82,6 +82,7 @@ static const struct canon_field state_fields[] = {
     CANON_FIELD_OPTIONAL(struct guard_state, shares_version, CANON_INTEGER),
     STATE_ROW(size, CANON_COUNTER),
     CANON_FIELD_OPTIONAL(struct guard_state, subjects, CANON_COUNTER),
+    CANON_FIELD_OPTIONAL(struct guard_state, superseded, CANON_COUNTER),
     STATE_ROW(suspensions, CANON_COUNTER),
     STATE_ROW(validators, CANON_HASH),
 };

@@ -83,7 +83,7 @@ void guard_record_ends(struct guard_record *out, const struct account_id *accoun
 
 /*
  * By a digest: 'x' a version of the policy that was dropped; an intent that was: 'a' announced, 'i' promised, 'v'
- * vetoed; 't' the entry of the allow-list of an account; 'o' an entry that was revoked.
+ * vetoed; 't' the entry of the allow-list of an account; 'o' an entry that was revoked or superseded.
  */
 void guard_record_digest(struct guard_record *out, char letter, const struct digest *digest);
 

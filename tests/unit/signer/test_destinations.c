@@ -256,6 +256,32 @@ Test(destinations, a_newer_entry_takes_the_place_of_an_older_one)
     expect(sign(2, &two), STATUS_EXPIRED, "destination.valid_until", "expired");
 }
 
+/* The service shows who revokes an address the list: it may show an older entry of it. */
+Test(destinations, who_revokes_an_older_entry_means_the_address)
+{
+    const struct destination one = entry();
+    struct destination two = entry();
+    struct destination three = entry();
+    const struct digest digest = digest_of(&one);
+    two.issued_at += SECOND;
+    three.issued_at += 2 * SECOND;
+    const struct digest second = digest_of(&two);
+    expect(list(&one), STATUS_OK, "", "first");
+    expect(list(&two), STATUS_OK, "", "newer");
+    cr_assert(desk_restart(NULL) == STATUS_OK, "the guard agrees with itself");
+    expect(sign(1, &two), STATUS_OK, "", "which serves");
+    expect(take_off(&digest, BERT), STATUS_OK, "", "the older one is taken off");
+    expect(sign(2, &two), STATUS_DENIED, "destination", "and the newer one with it");
+    expect(list(&two), STATUS_DENIED, "destination", "for ever");
+    expect(list(&one), STATUS_DENIED, "destination", "both of them");
+    cr_assert(desk_restart(NULL) == STATUS_OK, "the guard agrees with itself");
+    expect(list(&three), STATUS_OK, "", "another document for the address");
+    expect(sign(3, &three), STATUS_OK, "", "serves");
+    expect(take_off(&second, BERT), STATUS_OK, "", "what was revoked with the other one");
+    expect(sign(4, &three), STATUS_OK, "", "is over already");
+    cr_assert(desk_restart(NULL) == STATUS_OK, "the guard agrees with itself");
+}
+
 static void cool(json_t *policy)
 {
     json_object_set_new(json_object_get(policy, "destinations"), "cooling_s", json_integer(100));
@@ -343,5 +369,16 @@ Test(destinations, a_lost_revocation_is_found)
     const struct destination one = entry();
     const struct digest digest = digest_of(&one);
     expect(take_off(&digest, OTTO), STATUS_OK, "", "revoked");
+    expect_loss_found('o', digest.bytes32, 32);
+}
+
+Test(destinations, a_lost_older_entry_is_found)
+{
+    const struct destination one = entry();
+    struct destination two = entry();
+    const struct digest digest = digest_of(&one);
+    two.issued_at += SECOND;
+    expect(list(&one), STATUS_OK, "", "listed");
+    expect(list(&two), STATUS_OK, "", "and in its place a newer one");
     expect_loss_found('o', digest.bytes32, 32);
 }

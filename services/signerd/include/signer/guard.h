@@ -61,6 +61,7 @@ struct guard_state {
     uint64_t due_us;       /* transfer: running time at which the last withdrawal that was announced is due */
     uint64_t destinations; /* transfer: accounts of the allow-list */
     uint64_t revoked;      /* transfer: entries that were revoked, also such as never came */
+    uint64_t superseded;   /* transfer: entries whose place a newer one of their account took, and not revoked */
     uint64_t cooled_us;    /* transfer: how long signers will have run when the last entry serves */
     uint64_t people;       /* who are suspended or were */
     uint64_t suspensions;  /* changes of them so far */
@@ -342,9 +343,13 @@ MUST_CHECK enum status guard_txn_destination_write(struct guard_txn *txn, const 
 MUST_CHECK enum status guard_txn_revoked(struct guard_txn *txn, bool *out, const struct digest *destination,
                                          struct fault *fault);
 
-/* In a change: revokes it for ever, whether it is held or not; it must not be yet. STATUS_IO. */
-MUST_CHECK enum status guard_txn_revoke(struct guard_txn *txn, const struct digest *destination, int64_t at_utc_us,
-                                        struct fault *fault);
+/*
+ * In a change: revokes it for ever, whether it is held or not; it must not be yet. Of one whose place a newer one of
+ * its account took, also the one that is held now: who revokes an entry means the address. Out: that one, zeros for
+ * none. STATUS_CORRUPT, STATUS_IO.
+ */
+MUST_CHECK enum status guard_txn_revoke(struct guard_txn *txn, struct digest *out_held,
+                                        const struct digest *destination, int64_t at_utc_us, struct fault *fault);
 
 /* In a change: latches the halt, which stays whatever `apply` answers. Returns `status` with the fault set. */
 enum status guard_txn_halt(struct guard_txn *txn, enum status status, const char *where, const char *why,
