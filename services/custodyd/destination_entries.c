@@ -3,10 +3,10 @@
  * the signer: not by when it was stored, nor by what its columns claim. What nobody signed hides nothing.
  */
 #include "audit/event.h"
-#include "audit/leaf.h"
 #include "destinations.h"
 #include "key_papers.h"
 #include "policy/account.h"
+#include "trail_leaf.h"
 
 #define ROWS_PAGE 64
 #define ACCOUNT_ROWS_MAX (4 * ROWS_PAGE) /* of one account that are looked at, beside the one that is marked */
@@ -433,12 +433,8 @@ enum status destination_find_recorded(struct signed_document *out, const struct 
                                       const struct store_leaf *signing, struct fault *fault)
 {
     struct destination_entry entry = {.verified = false};
-    struct audit_leaf leaf;
     struct audit_event event = {0};
-    enum status status = audit_leaf_parse(&leaf, signing->raw.data, signing->raw.len, fault);
-    if (status == STATUS_OK) {
-        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
-    }
+    enum status status = trail_leaf_event(&event, signing, fault);
     if (status == STATUS_OK) {
         status = get_recorded(&entry, tx, &event, fault);
     }

@@ -10,8 +10,8 @@
  *
  * Each step does its outside work first, then one transaction moves the row by compare-and-set, writes the entry,
  * finishes the item and puts the next one. A step that finds the row moved on already just finishes its item. A refusal
- * by the signer means that there is no signature and never was one, so the withdrawal fails and frees what it holds.
- * Once there is one, a row that cannot be carried on is put into quarantine, with all that it holds.
+ * ends what the signer says it never promised: the withdrawal fails and frees what it holds. What it may have signed is
+ * put into quarantine, with all that it holds, and so is a row with a signature that cannot be carried on.
  */
 #include "steps.h"
 
