@@ -212,6 +212,23 @@ enum status table_get(MDB_val *out, const struct table *table, const void *key, 
     return database_status(mdb_get(table->txn, table->dbi, &name, out), "read", fault);
 }
 
+enum status table_seek(MDB_val *out_key, const struct table *table, const void *from, size_t from_len,
+                       struct fault *fault)
+{
+    MDB_cursor *cursor = NULL;
+    MDB_val key = value_of(from, from_len);
+    MDB_val value;
+    enum status status = database_status(mdb_cursor_open(table->txn, table->dbi, &cursor), "cursor", fault);
+    if (status == STATUS_OK) {
+        status = database_status(mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE), "cursor", fault);
+    }
+    if (status == STATUS_OK) {
+        *out_key = key;
+    }
+    mdb_cursor_close(cursor);
+    return status;
+}
+
 enum status table_put(const struct table *table, const MDB_val *key, const MDB_val *value, struct fault *fault)
 {
     MDB_val name = *key;

@@ -48,6 +48,13 @@ enum status database_status(int code, const char *where, struct fault *fault);
 MUST_CHECK enum status table_get(MDB_val *out, const struct table *table, const void *key, size_t key_len,
                                  struct fault *fault);
 
+/*
+ * The first key of the table that is not below `from` (borrowed until the transaction ends or writes).
+ * STATUS_NOT_FOUND, no fault.
+ */
+MUST_CHECK enum status table_seek(MDB_val *out_key, const struct table *table, const void *from, size_t from_len,
+                                  struct fault *fault);
+
 /* Writes a value over what is there. */
 MUST_CHECK enum status table_put(const struct table *table, const MDB_val *key, const MDB_val *value,
                                  struct fault *fault);

@@ -216,3 +216,16 @@ enum status ledger_node_balance(struct ledger_node *node, struct ledger_balance 
     view_abort(&view);
     return status;
 }
+
+enum status ledger_node_sender_alike(struct ledger_node *node, struct account_id *out, const struct account_id *account,
+                                     struct fault *fault)
+{
+    struct view view;
+    enum status status = view_begin(&view, &node->store, false, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = view_sender_alike(out, &view, account, fault);
+    view_abort(&view);
+    return not_found(status, "account", fault);
+}

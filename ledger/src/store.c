@@ -8,6 +8,7 @@
 #define MAP_SIZE ((size_t)64 << 30) /* address space, not disk */
 #define GENESIS_KEY "genesis"
 #define KEY_LEN 64
+#define LANE_KEY_LEN 40
 #define PLACE_LEN 12
 
 static const char *const table_names[STORE_TABLE_COUNT] = {
@@ -254,7 +255,7 @@ enum status view_before_clear(const struct view *view, struct fault *fault)
     return table_clear(&table, fault);
 }
 
-static void lane_key(uint8_t out40[40], const struct account_id *account, uint64_t lane)
+static void lane_key(uint8_t out40[LANE_KEY_LEN], const struct account_id *account, uint64_t lane)
 {
     memcpy(out40, account->digest.bytes32, 32);
     height_encode(out40 + 32, lane);
@@ -263,7 +264,7 @@ static void lane_key(uint8_t out40[40], const struct account_id *account, uint64
 enum status view_lane_next(uint64_t *out, const struct view *view, const struct account_id *account, uint64_t lane,
                            struct fault *fault)
 {
-    uint8_t key[40];
+    uint8_t key[LANE_KEY_LEN];
     MDB_val value;
     struct table table = table_of(view, STORE_LANES);
     lane_key(key, account, lane);
@@ -284,7 +285,7 @@ enum status view_lane_next(uint64_t *out, const struct view *view, const struct 
 enum status view_lane_put(const struct view *view, const struct account_id *account, uint64_t lane, uint64_t next,
                           struct fault *fault)
 {
-    uint8_t key[40];
+    uint8_t key[LANE_KEY_LEN];
     uint8_t bytes[DATABASE_HEIGHT_LEN];
     struct table table = table_of(view, STORE_LANES);
     lane_key(key, account, lane);
@@ -292,6 +293,45 @@ enum status view_lane_put(const struct view *view, const struct account_id *acco
     MDB_val name = value_of(key, sizeof(key));
     MDB_val value = value_of(bytes, sizeof(bytes));
     return table_put(&table, &name, &value, fault);
+}
+
+/* The first of all keys behind those of the account; false when there is none. */
+static bool key_behind(uint8_t inout32[32])
+{
+    int at = 31;
+    while (at >= 0 && ++inout32[at] == 0) {
+        at--;
+    }
+    return at >= 0;
+}
+
+/* Accounts with the same first characters stand together. */
+enum status view_sender_alike(struct account_id *out, const struct view *view, const struct account_id *account,
+                              struct fault *fault)
+{
+    uint8_t from[32] = {account->digest.bytes32[0], account->digest.bytes32[1]};
+    struct table table = table_of(view, STORE_LANES);
+    bool more = true;
+    while (more) {
+        struct account_id other;
+        MDB_val key;
+        enum status status = table_seek(&key, &table, from, sizeof(from), fault);
+        if (status == STATUS_OK && key.mv_size != LANE_KEY_LEN) {
+            status = fault_set(fault, STATUS_CORRUPT, "lanes", "a key of %zu bytes", key.mv_size);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+        memcpy(other.digest.bytes32, key.mv_data, sizeof(from));
+        if (account_id_alike(&other, account)) {
+            *out = other;
+            return STATUS_OK;
+        }
+        more = memcmp(other.digest.bytes32, account->digest.bytes32, 2) == 0;
+        memcpy(from, other.digest.bytes32, sizeof(from));
+        more = more && key_behind(from);
+    }
+    return STATUS_NOT_FOUND;
 }
 
 enum status view_place(struct place *out, const struct view *view, const struct digest *id, struct fault *fault)

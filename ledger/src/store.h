@@ -91,6 +91,10 @@ MUST_CHECK enum status view_lane_next(uint64_t *out, const struct view *view, co
 MUST_CHECK enum status view_lane_put(const struct view *view, const struct account_id *account, uint64_t lane,
                                      uint64_t next, struct fault *fault);
 
+/* An account with a lane that looks like this one (account_id_alike). STATUS_NOT_FOUND, no fault. */
+MUST_CHECK enum status view_sender_alike(struct account_id *out, const struct view *view,
+                                         const struct account_id *account, struct fault *fault);
+
 /* Where a transaction used up its sequence. STATUS_NOT_FOUND, no fault. */
 MUST_CHECK enum status view_place(struct place *out, const struct view *view, const struct digest *id,
                                   struct fault *fault);

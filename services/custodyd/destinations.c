@@ -5,7 +5,6 @@
 
 #include "record.h"
 #include "resources.h"
-#include "store/payer.h"
 #include "withdrawals.h"
 
 #define ALIKE_PAGE 16
@@ -200,19 +199,22 @@ static enum status list_alike(const struct service *service, const struct store_
     return status;
 }
 
-static enum status payer_alike(const struct store_tx *tx, const struct account_id *account, const char *where,
-                               struct fault *fault)
+/* Who has paid in is one of them: what the ledger says, and no row. */
+static enum status sender_alike(const struct service *service, const struct account_id *account, const char *where,
+                                struct fault *fault)
 {
-    struct store_payer payer;
+    struct account_id other;
     struct fault why = {0};
     char address[ADDRESS_TEXT_SIZE];
-    address_format(address, account);
-    enum status status = store_payer_alike(&payer, tx, address, &why);
+    enum status status = ledger_node_sender_alike(service->node, &other, account, &why);
     if (status == STATUS_NOT_FOUND) {
         return STATUS_OK;
     }
-    return status == STATUS_OK ? alike(fault, where, "somebody who has paid in,", payer.address)
-                               : fault_set(fault, status, why.where, "%s", why.detail);
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    address_format(address, &other);
+    return alike(fault, where, "somebody who pays on the ledger,", address);
 }
 
 enum status destination_check_alike(const struct service *service, const struct store_tx *tx,
@@ -227,5 +229,5 @@ enum status destination_check_alike(const struct service *service, const struct 
         }
     }
     enum status status = list_alike(service, tx, account, where, fault);
-    return status == STATUS_OK ? payer_alike(tx, account, where, fault) : status;
+    return status == STATUS_OK ? sender_alike(service, account, where, fault) : status;
 }

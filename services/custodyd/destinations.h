@@ -138,7 +138,7 @@ MUST_CHECK enum status destination_check_room(bool *out_kept, const struct servi
 
 /*
  * STATUS_LOOK_ALIKE (`where`) when the address looks like another one that is known: an entry of the list that is not
- * revoked, a wallet of ours, or somebody who has paid into one.
+ * revoked, a wallet of ours, or somebody who has sent anything on the ledger, as who pays in has.
  */
 MUST_CHECK enum status destination_check_alike(const struct service *service, const struct store_tx *tx,
                                                const struct account_id *account, const char *where,

@@ -14,7 +14,6 @@
 #include "record.h"
 #include "sequencer.h"
 #include "step_signature.h"
-#include "store/payer.h"
 #include "store/trail_read.h"
 #include "store/withdrawal.h"
 #include "suspense.h"
@@ -454,27 +453,6 @@ static enum status check_receiver(struct scan *scan, const struct leg *leg, cons
     return STATUS_OK;
 }
 
-static enum status pay_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    return store_payer_add(tx, context, fault);
-}
-
-/* Who has paid in, so that an address that looks like it is told (destinations.h). */
-static enum status note_payer(struct scan *scan, const struct transaction *transaction, const struct digest *id,
-                              struct fault *fault)
-{
-    struct store_payer payer = {.transaction = *id, .height = scan->height};
-    bool paid = false;
-    for (size_t i = 0; i < transaction->leg_count && !paid; i++) {
-        paid = transaction->legs[i].side == LEG_CREDIT && owner_of(scan, &transaction->legs[i].account) != NULL;
-    }
-    if (!paid || owner_of(scan, &transaction->from) != NULL) {
-        return STATUS_OK;
-    }
-    address_format(payer.address, &transaction->from);
-    return store_transact(scan->spending->service->store, pay_in, &payer, fault);
-}
-
 static enum status check_row(struct scan *scan, const struct signed_document *document, const struct bytes *receipt,
                              struct fault *fault)
 {
@@ -488,9 +466,6 @@ static enum status check_row(struct scan *scan, const struct signed_document *do
     }
     transaction_id(&id, document->document.data, document->document.len);
     status = check_sender(scan, &transaction, &id, result.code == STATUS_OK, fault);
-    if (status == STATUS_OK && scan->fresh && result.code == STATUS_OK) {
-        status = note_payer(scan, &transaction, &id, fault);
-    }
     for (size_t i = 0; status == STATUS_OK && scan->fresh && result.code == STATUS_OK && i < transaction.leg_count;
          i++) {
         status = check_receiver(scan, &transaction.legs[i], &id, &transaction, fault);

@@ -612,6 +612,23 @@ class Evaluation:
         (self.dir / "people" / f"{name}.json").write_text(json.dumps({
             "alg": "p256", "key": base64.b64encode(der).decode(), "key_id": hashlib.sha256(der).hexdigest()}))
 
+    def pays_in(self, name):
+        """A stranger who pays a little into the wallet: the address."""
+        self.stranger(name)
+        key = {part: self.person(name)[part] for part in ("alg", "key")}
+        address = address_of(digest("account", canonical(key)))
+        people = self.dir / "people"
+        self.custody("issue", "--key", people / "issuer-1.key", "--passphrase-file", people / "issuer-1.passphrase",
+                     "--asset", "DEMO", "--amount", "10", "--to", address)
+        document = canonical({
+            "chain": self.chain, "from": address, "lane": "0", "memo": "0" * 64, "policy": "0" * 64, "seq": "0",
+            "type": "transfer", "valid_from": "1", "valid_until": "1000000",
+            "legs": [{"account": address, "amount": "1", "asset": self.asset, "side": "debit"},
+                     {"account": self.hot, "amount": "1", "asset": self.asset, "side": "credit"}]})
+        paying = {"key": key, "transaction": self.signed("transaction", document, name)}
+        eventually(lambda: self.call("POST", "/v1/ledger/transactions", paying).status == 200, "the payment is confirmed")
+        return address
+
     def signed(self, kind, document, *people):
         """The signed document, by openssl."""
         return {"document": document, "signatures": [self.signature(kind, document, name) for name in people]}

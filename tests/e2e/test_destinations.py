@@ -64,35 +64,15 @@ class Destinations(strongroom.Trailed, strongroom.Case):
                 self.assertIsNone(self.state(false))
         self.told("destination.add", outcome="deny", reason="look_alike")
 
-    def dust(self):
-        """A stranger who pays a little into the wallet: the address."""
-        place = self.place
-        place.stranger("mallory")
-        mallory = place.person("mallory")
-        key = {"alg": mallory["alg"], "key": mallory["key"]}
-        address = address_of(digest("account", canonical(key)))
-        people = place.dir / "people"
-        place.custody("issue", "--key", str(people / "issuer-1.key"), "--passphrase-file", str(people / "issuer-1.passphrase"),
-                      "--asset", "DEMO", "--amount", "10", "--to", address)
-        document = canonical({
-            "chain": place.chain, "from": address, "lane": "0", "memo": "0" * 64, "policy": "0" * 64, "seq": "0",
-            "type": "transfer", "valid_from": "1", "valid_until": "1000000",
-            "legs": [{"account": address, "amount": "1", "asset": place.asset, "side": "debit"},
-                     {"account": place.hot, "amount": "1", "asset": place.asset, "side": "credit"}]})
-        paid = place.call("POST", "/v1/ledger/transactions", {"key": key, "transaction": place.signed("transaction", document, "mallory")})
-        self.assertIn(paid.status, (200, 201, 202), paid)
-        eventually(lambda: place.value(f"SELECT count(*) FROM custody.payer WHERE address = '{address}'") == "1", "the payment is seen")
-        return address
-
     def test_3_what_looks_like_somebody_who_paid_in_is_blocked(self):
-        address = self.dust()
+        address = self.place.pays_in("mallory")
         false = alike(address)
         added = self.add(self.document("client-4", false))
         self.assertProblem(added, 409, "look_alike", "account")
         self.assertIn(address, added.json["detail"])
         asked = self.place.propose(5, destination=false)
         self.assertProblem(asked, 409, "look_alike", "destination")
-        self.assertIn("paid in", asked.json["detail"])
+        self.assertIn("pays on the ledger", asked.json["detail"])
         self.assertEqual(self.add(self.document("client-5", address)).status, 201, "the one who paid may be listed")
 
     def test_4_one_person_takes_it_off(self):

@@ -184,6 +184,13 @@ MUST_CHECK enum status ledger_node_balance(struct ledger_node *node, struct ledg
 MUST_CHECK enum status ledger_node_lane_next(struct ledger_node *node, uint64_t *out_seq,
                                              const struct account_id *account, uint64_t lane, struct fault *fault);
 
+/*
+ * An account that has sent a transaction, whatever became of it, and looks like this one (account_id_alike).
+ * STATUS_NOT_FOUND when there is none.
+ */
+MUST_CHECK enum status ledger_node_sender_alike(struct ledger_node *node, struct account_id *out,
+                                                const struct account_id *account, struct fault *fault);
+
 /* Where the node stands. */
 void ledger_node_status(struct ledger_node *node, struct ledger_node_status *out);
 

@@ -257,3 +257,27 @@ Test(ledger_execute, what_is_no_batch_is_an_empty_block)
     cr_expect_eq(world_open(&world, NULL), STATUS_OK);
     expect_codes(1, NULL, 0);
 }
+
+/* Another account that has its ends. */
+static struct account_id alike(const struct account_id *account)
+{
+    struct account_id other = {.digest = {{account->digest.bytes32[0], account->digest.bytes32[1]}}};
+    for (uint32_t number = 0; !account_id_alike(&other, account); number++) {
+        memcpy(other.digest.bytes32 + 4, &number, sizeof(number));
+    }
+    return other;
+}
+
+Test(ledger_execute, who_has_sent_is_found_by_who_looks_alike)
+{
+    struct account_id found;
+    struct account_id like_alice = alike(&world.accounts[ALICE]);
+    cr_expect_eq(issue(ALICE, "10", 0), STATUS_OK);
+    cr_expect_eq(ledger_node_sender_alike(world.node, &found, &like_alice, NULL), STATUS_NOT_FOUND, "only received");
+    cr_expect_eq(transfer(ALICE, BOB, "1", 0), STATUS_OK);
+    cr_expect_eq(ledger_node_sender_alike(world.node, &found, &like_alice, NULL), STATUS_OK);
+    cr_expect(account_id_equal(&found, &world.accounts[ALICE]));
+    cr_expect_eq(ledger_node_sender_alike(world.node, &found, &world.accounts[ALICE], NULL), STATUS_NOT_FOUND);
+    like_alice.digest.bytes32[1] ^= 1;
+    cr_expect_eq(ledger_node_sender_alike(world.node, &found, &like_alice, NULL), STATUS_NOT_FOUND);
+}

@@ -17,7 +17,7 @@
 #include "base/status.h"
 
 /* The number of the newest migration that this program knows; a database of another one is refused. */
-#define STORE_SCHEMA_VERSION 32
+#define STORE_SCHEMA_VERSION 33
 
 #define STORE_CONNECTIONS_MAX 64
 
