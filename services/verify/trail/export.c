@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/amount.h"
+#include "base/clock.h"
+
 #define ROOM ((size_t)1048576)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -127,6 +130,18 @@ static const struct {
     CONDITION("order", seq, BELOW | SAME | ABOVE)};
 /* clang-format on */
 
+/* Times and amounts have one spelling, as the service takes them; others could not be compared by it. */
+static bool is_spelt(size_t i, struct span value)
+{
+    char text[AMOUNT_TEXT_SIZE];
+    struct amount amount;
+    int64_t at_utc_us = 0;
+    bool is_time = conditions[i].column == offsetof(struct export_row, ts);
+    return (!is_time && conditions[i].column != offsetof(struct export_row, amount)) ||
+           (span_copy(text, sizeof(text), value) &&
+            (is_time ? time_parse(&at_utc_us, text) : amount_parse(&amount, text)) == STATUS_OK);
+}
+
 static bool meets(size_t i, const struct export_row *row, struct span value)
 {
     const struct span *column = (const struct span *)(const void *)((const char *)row + conditions[i].column);
@@ -148,7 +163,7 @@ void export_query_check(struct report *report, const struct export_row *row, con
         while (i < COUNT(conditions) && !span_is(name, conditions[i].name)) {
             i++;
         }
-        if (row == NULL && i == COUNT(conditions)) {
+        if (row == NULL && (i == COUNT(conditions) || !is_spelt(i, value))) {
             report_incomplete(report, "line 1: nobody here knows the condition %.*s of its query", (int)name.len,
                               name.at);
         } else if (row != NULL && i < COUNT(conditions) && !meets(i, row, value)) {

@@ -22,14 +22,11 @@ static bool asks_for_object(const struct extract *extract)
     struct span rest = {(const char *)extract->query.data, extract->query.len};
     struct span name;
     struct span value;
-    size_t about = 0;
-    size_t others = 0;
+    size_t asked = 0;
     while (scan_step(&name, &value, &rest)) {
-        bool object = span_is(name, "oid") || span_is(name, "otype");
-        about += object ? 1 : 0;
-        others += object || span_is(name, "order") ? 0 : 1;
+        asked += span_is(name, "oid") || span_is(name, "otype") ? 1 : span_is(name, "order") ? 0 : 3;
     }
-    return about == 2 && others == 0;
+    return asked == 2;
 }
 
 void extract_row(struct extract *inout, struct report *report, const struct export_row *row, const struct digest *leaf,

@@ -221,7 +221,10 @@ static void check_consistency(struct report *report, const struct receipt *old, 
     if (receipt_forks(report, old, new)) {
         return;
     }
-    if (!consistency_read(&proof, sizes, file)) {
+    if (old->trust != new->trust) {
+        report_incomplete(report, "%s is of the log %s, %s of %s: no proof leads from one log to another", old->path,
+                          old->trust->log.name, new->path, new->trust->log.name);
+    } else if (!consistency_read(&proof, sizes, file)) {
         report_incomplete(report, "%s: is not a consistency proof", path);
     } else if (sizes[0] != heads[0].size || sizes[1] != heads[1].size) {
         report_incomplete(report, "%s: is from %llu to %llu entries, the checkpoints are of %llu and %llu", path,

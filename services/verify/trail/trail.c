@@ -324,6 +324,8 @@ static void read_head(struct check *check, struct span line)
     check->first = head.begins;
     if (!check->filtered && (head.first.at != NULL || head.tree.at != NULL)) {
         begin_late(check, &head);
+    } else if (head.begins % PARTITION != 0 || head.begins > head.entries) {
+        report_tampered(&check->report, "line 1: first is no number of entries that can have left");
     }
     check_kept(check);
     if (check->filtered && bytes_copy(&check->extract.query, head.query.at, head.query.len) != STATUS_OK) {
@@ -482,12 +484,9 @@ static void print_proven(const struct check *check)
         (void)printf(", %d held checkpoint%s extended", check->held_count, check->held_count == 1 ? "" : "s");
     }
     if (first > 0) {
-        (void)printf("; not looked at: entries 0 to %llu, which are in an archive", first - 1);
-    }
-    if (first > 0 && check->filtered) {
-        (void)printf(" as the service says");
-    } else if (first > 0) {
-        (void)printf(" as entry %lld says, and numbers that began there", (long long)check->left_by);
+        (void)printf("; not looked at: entries 0 to %llu, which are in an archive as ", first - 1);
+        (void)(check->filtered ? printf("the service says")
+                               : printf("entry %lld says, and numbers that began there", (long long)check->left_by));
     }
     (void)printf("\n");
 }

@@ -23,6 +23,7 @@ PROGRAM = os.environ["CUSTODY_VERIFY"]
 WRITE = os.environ["VERIFY_TRAIL_WRITE"]
 VKEY = "custody.example/audit/v1+86dba938+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 SIZES = (1, 2, 3, 7, 8, 13, 64)
+PARTITION = 1 << 20  # of the database
 
 
 def root_of(hashes):
@@ -68,6 +69,7 @@ class Export:
         self.note = base64.b64decode(lines[-1]["checkpoint"])
         self.raw = [base64.b64decode(row["raw"]) for row in self.rows]
         self.hashes = [bytes.fromhex(row["lh"]) for row in self.rows]
+        self.left = None  # the root of a partition before them
 
     def receipt(self, index, extra=""):
         path = "".join(base64.b64encode(hash_).decode() + "\n" for hash_ in inclusion(index, self.hashes))
@@ -77,9 +79,10 @@ class Export:
         return {"from": size, "to": len(self.rows), "proof": [hash_.hex() for hash_ in consistency(size, self.hashes)]}
 
     def extract(self, numbers, query=None):
-        rows = [{**self.rows[n], "proof": [hash_.hex() for hash_ in inclusion(n, self.hashes)]} for n in numbers]
+        left = [] if self.left is None else [self.left]
+        rows = [{**self.rows[n], "proof": [hash_.hex() for hash_ in inclusion(n, self.hashes) + left]} for n in numbers]
         head = {"format": "strongroom-trail-extract/v1", "origin": VKEY.split("+", maxsplit=1)[0], "query": query or {"actor": "approver-1"},
-                "size": len(self.rows)}
+                "size": len(self.rows) + PARTITION * len(left)}
         return [head, *rows, {"checkpoint": base64.b64encode(self.note).decode()}]
 
 
@@ -213,6 +216,22 @@ class Consistency(Case):
         self.expect(0, "2 held checkpoints extended", "consistency", self.write("old", old.note), later, trail)
         self.expect(1, "the first 33 entries are not those", "consistency", self.write("old", clone.note), later, trail)
 
+    def test_of_two_logs(self):
+        """Of the log that ended and of the one that follows it: neither a proof nor a forgery, whatever the service answered and signed."""
+        origin, old = VKEY.split("+", maxsplit=1)[0], Export(33)
+        after = Log(origin + "/e2")
+        self.trust = self.write("ended", canonical({"chain": "0" * 64, "forks": [f"33 {root_of(old.hashes).hex()} {'1' * 64} {after.vkey}"],
+                                                    "log": VKEY, "policy": "0" * 64}))
+        before = self.write("old", old.note)
+        for seed, size in ((1, 64), (2, 64), (1, 33), (2, 33)):  # 1: as the log before began
+            other = Export(size, seed)
+            later = self.write("new", after.note(size, root_of(other.hashes)))
+            with self.subTest(seed=seed, size=size):
+                self.expect(2, f"{before} is of the log {origin}, {later} of {origin}/e2: no proof leads from one log to another", "consistency",
+                            before, later, self.write("proof", json.dumps(other.proof(33))))
+        self.expect(0, "proven: the first 20 entries of the 33", "consistency", self.write("older", Export(20).note), before,
+                    self.write("proof", json.dumps(old.proof(20))))
+
     def test_through_a_pipe(self):
         """What is read twice has nothing more the second time. The export is longer than any buffer."""
         new, old = Export(3000), self.write("old", Export(33).note)
@@ -297,6 +316,12 @@ class Extracts(Case):
         self.judge(1, "entry 17: does not answer the query: amount_min", self.asked({"amount_min": "0"}, 16, 17))
         self.judge(2, "line 1: nobody here knows the condition mood of its query", self.asked({"mood": "good"}, 16))
         self.judge(1, "line 1: is not the head", self.asked({"version": 7}, 16))
+        for name, values in {"from": ("2027", "9", "2027-01-01", "2027-01-01T00:00:00Z", " 2027-01-01T00:00:00.00000Z"),
+                             "to": ("2025-01-01T00:00:00.0000000Z", "2026-99-01T00:00:00.000000Z"), "amount_min": ("x",),
+                             "amount_max": ("0000009", "0x00009", "9.00000")}.items():
+            for value in values:  # compared as they stand, they would say of row 16 what is not so
+                with self.subTest(name, value=value):
+                    self.judge(2, f"line 1: nobody here knows the condition {name} of its query", self.asked({name: value}, 16))
 
     def test_an_object(self):
         """Its entries have numbers from 1 without a gap: when it alone is asked for, none can be left out before the last one."""
@@ -322,10 +347,27 @@ class Extracts(Case):
         for other in ({"act": last["act"]}, {"oid": last["oid"]}, {**query, "outcome": last["outcome"]}):
             self.judge(0, "proven: 1 entries", asked(other, about[-1]))
         self.judge(0, "proven: 0 entries", asked(query))
+        for first in (about[0] + 1, PARTITION):  # nobody can have put so few entries into an archive, nor more than there are
+            late = asked(query, *about[1:])
+            self.judge(1, "line 1: first is no number of entries that can have left", [{**late[0], "first": first}, *late[1:]])
+        log = self.beginning_late(export)
+        self.trust = self.write("trust", canonical({"chain": "0" * 64, "log": log.vkey, "policy": "0" * 64}))
         late = asked(query, *about[1:])
-        self.judge(0, f"proven: {count - 1} entries", [{**late[0], "first": about[0] + 1}, *late[1:]])
-        gone = asked(query, *about[1:2], *about[3:])
-        self.judge(1, f"entry {about[3]}: is number 4 of the object and not the next one", [{**gone[0], "first": about[0] + 1}, *gone[1:]])
+        self.judge(1, "of the object the first entries are left out", late)
+        late[0]["first"] = PARTITION
+        self.judge(0, f"proven: {count - 1} entries", late)
+        self.judge(1, f"entry {PARTITION + about[3]}: is number 4 of the object and not the next one", late[:2] + late[3:])
+
+    def beginning_late(self, export):
+        """The same entries after a partition of which nothing but the root is known; the log that signs them."""
+        log, left = Log(VKEY.split("+", maxsplit=1)[0]), bytes(range(32))
+        for n, row in enumerate(export.rows):
+            raw = export.raw[n].replace(f"\n{n}\n".encode(), f"\n{PARTITION + n}\n".encode(), 1)
+            export.hashes[n] = tlog.leaf_hash(raw)
+            row.update(seq=PARTITION + n, raw=base64.b64encode(raw).decode(), lh=export.hashes[n].hex())
+        export.left = left
+        export.note = log.note(PARTITION + len(export.rows), tlog.node_hash(left, root_of(export.hashes)))
+        return log
 
     def test_numbers_of_an_object_that_were_set_back(self):
         """Two entries have one number: as many rows as the highest number says are not all of them."""
