@@ -164,20 +164,22 @@ static enum status submit(struct settling *settling, struct fault *fault)
 
 /*
  * A refusal ends what was never signed. What may have been signed can come to the ledger until the window of the
- * transaction is over; then it cannot happen any more, and its sequence may be promised for ever.
+ * transaction is over; then it cannot happen any more, and its sequence may be promised for ever. So it is where the
+ * signer promised it to another withdrawal, which no row has any more.
  */
 static enum status meet_refusal(struct settling *settling, enum wire_promised promised, struct fault *refusal)
 {
     struct ledger_node_status node;
     enum status status = refusal->status;
+    bool never_signed = step_is_unsigned(promised);
     ledger_node_status(settling->service->node, &node);
-    if (!step_is_unsigned(promised) && node.confirmed_height < settling->intent.valid_until) {
+    if (!never_signed && node.confirmed_height < settling->intent.valid_until) {
         return status;
     }
-    settling->unspent = !step_is_unsigned(promised);
+    settling->unspent = !never_signed || status == STATUS_REPLAY; /* it may be promised to another one */
     settling->unpromised = promised == WIRE_PROMISED_NEVER;
     fault_clear(refusal); /* the window was open when the ledger was asked */
-    return settling->unspent ? ask_ledger(settling, status, refusal) : fail(settling, status);
+    return never_signed ? fail(settling, status) : ask_ledger(settling, status, refusal);
 }
 
 /* Where the signer would sign by no entry. What it never promised is free at once. */

@@ -162,20 +162,9 @@ class History(Thief):
         self.place.psql(f"""UPDATE custody.object_ordinal SET last = {ordinal} - 1 WHERE oid = '{row["id"]}';
             UPDATE audit.leaf SET oid = 'hidden' WHERE oid = '{row["id"]}' AND ord >= {ordinal}""")
 
-    def held_before(self, step, amount, state):
-        """In that state, and the step that comes next is not taken."""
-        place = self.place
-        place.psql(f"""CREATE OR REPLACE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.due_at := now() + interval '1 day'; RETURN NEW; END $$;
-            CREATE TRIGGER wait BEFORE INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind = '{step}') EXECUTE FUNCTION public.wait()""")
-        row = place.proposed(amount)
-        place.approve(row)
-        place.wait(row["id"], state)
-        place.psql("DROP TRIGGER wait ON custody.outbox")
-        return row
-
     def signed(self, amount):
         """Signed, and the ledger does not get it."""
-        row = self.held_before("submit", amount, "signed")
+        row = self.place.held_before("submit", amount, "signed")
         hot, held, signatures = self.held
         self.held = (hot - amount, held, signatures + 1)
         return row
@@ -444,12 +433,12 @@ class History(Thief):
         place = self.place
         for shown, told in (("approved", "rejected"), ("recorded", "recorded")):
             with self.subTest(shown=shown):
-                row = self.held_before("record", 69, "approved")
+                row = place.held_before("record", 69, "approved")
                 self.set_back(row, shown)
                 self.assertIn(f"vetoed, the withdrawal is {told}", self.veto(row).stdout)
                 place.history_to(row["id"], "withdrawal.veto")
                 self.revive(row, "approved")
-                place.psql(f"UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row['id']}' AND done_at IS NULL")
+                place.go_on(row)
                 self.assertEqual(place.wait(row["id"], "failed")["reason"], "denied")
                 self.assertEqual(self.holds(row), ["0", "0"])
                 self.signer_knows(row)

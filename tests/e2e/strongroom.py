@@ -527,6 +527,19 @@ class Evaluation:
         self.approve(withdrawal)
         return self.wait(withdrawal["id"], "confirmed")
 
+    def held_before(self, step, amount, state):
+        """A withdrawal in that state, of which the step that comes next is not taken until somebody says so (`go_on`)."""
+        self.psql(f"""CREATE OR REPLACE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.due_at := now() + interval '1 day'; RETURN NEW; END $$;
+            CREATE TRIGGER wait BEFORE INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind = '{step}') EXECUTE FUNCTION public.wait()""")
+        row = self.proposed(amount)
+        self.approve(row)
+        self.wait(row["id"], state)
+        self.psql("DROP TRIGGER wait ON custody.outbox")
+        return row
+
+    def go_on(self, row):
+        self.psql(f"UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row['id']}' AND done_at IS NULL")
+
     def history(self, withdrawal):
         """The entries of a withdrawal, oldest first."""
         return self.pages(f"/v1/audit/entries?otype=withdrawal&oid={withdrawal}&order=oldest", "entries", "auditor-1")
