@@ -3,6 +3,7 @@
  */
 #include "export.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,6 @@
 #include "base/clock.h"
 
 #define ROOM ((size_t)1048576)
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct scan_field head_fields[] = {EXPORT_HEAD(SCAN_FIELD, SCAN_FIELD_OPTIONAL, export_head)};
@@ -27,7 +27,7 @@ static void fill(struct export_file *file)
     ssize_t len = read(file->fd, file->buffer + file->until, ROOM - file->until);
     file->until += len > 0 ? (size_t)len : 0;
     file->ended = len <= 0;
-    file->failed = len < 0;
+    file->failed = len < 0 ? errno : 0;
 }
 
 void export_open(struct export_file *out, const char *path)
@@ -35,8 +35,8 @@ void export_open(struct export_file *out, const char *path)
     *out = (struct export_file){.path = path,
                                 .fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC),
                                 .buffer = malloc(ROOM)};
-    out->failed = out->fd < 0 || out->buffer == NULL;
-    if (!out->failed) {
+    out->failed = errno; /* of either, unless it is read */
+    if (out->fd >= 0 && out->buffer != NULL) {
         fill(out);
     }
 }

@@ -19,7 +19,7 @@ struct export_file {
     size_t from, until; /* what is read and not yet given out */
     uint64_t lines;     /* given out */
     bool ended;         /* nothing more can be read */
-    bool failed;        /* for another reason than the end; or it was never opened */
+    int failed;         /* errno of another reason than the end; or it was never opened */
     bool cut;           /* in the middle of a line, which is not given out */
 };
 

@@ -38,8 +38,7 @@ static bool proof_read(struct receipt *out, struct span *inout_rest)
 static enum verdict text_read(struct receipt *out, const struct trust *trust, const char **why)
 {
     const struct span whole = {(const char *)out->text.data, out->text.len};
-    struct span note = whole;
-    struct span line;
+    struct span line, note = whole;
     struct digest zero = {{0}};
     out->proves = span_line(&line, &note) && span_is(line, PROOF_HEADER);
     *why = "is not of the form of a receipt";
@@ -74,9 +73,10 @@ static bool is_cut(const struct receipt *receipt)
 
 static enum verdict receipt_read(struct receipt *out, const struct trust *trust, const char *path)
 {
-    const char *why = "could not be read";
+    struct fault fault = {0};
+    const char *why = fault.detail;
     *out = (struct receipt){.path = path, .trust = trust};
-    bool read = file_read(&out->text, path, RECEIPT_FILE_MAX, "kept", NULL) == STATUS_OK;
+    bool read = file_read(&out->text, path, RECEIPT_FILE_MAX, "kept", &fault) == STATUS_OK;
     if (read && report_other(path, out->text.data, out->text.len, "receipt")) {
         return VERDICT_USAGE;
     }
@@ -86,7 +86,7 @@ static enum verdict receipt_read(struct receipt *out, const struct trust *trust,
         verdict = VERDICT_INCOMPLETE;
     }
     if (verdict != VERDICT_PROVEN) {
-        (void)fprintf(stderr, "custody-verify: %s %s\n", path, why);
+        (void)fprintf(stderr, "custody-verify: %s%s%s\n", read ? path : "", read ? " " : "", why);
     }
     return verdict;
 }
@@ -140,9 +140,10 @@ static void check_entry(struct report *report, const struct receipt *receipt, co
     struct bytes raw = {0};
     struct leaf leaf;
     struct event event;
+    struct fault fault = {0};
     const char *why = "";
-    if (file_read(&raw, path, LEAF_FILE_MAX, "entry", NULL) != STATUS_OK) {
-        report_incomplete(report, "%s: could not be read", path);
+    if (file_read(&raw, path, LEAF_FILE_MAX, "entry", &fault) != STATUS_OK) {
+        report_incomplete(report, "%s", fault.detail);
     } else if (!leaf_read(&leaf, receipt->trust->log.name, raw.data, raw.len, &why)) {
         report_tampered(report, "%s: %s", path, why);
     } else if (leaf.number != receipt->index || !receipt_shows(receipt, &leaf.hash)) {
@@ -225,7 +226,7 @@ static void check_consistency(struct report *report, const struct receipt *old, 
         report_incomplete(report, "%s is of the log %s, %s of %s: no proof leads from one log to another", old->path,
                           old->trust->log.name, new->path, new->trust->log.name);
     } else if (!consistency_read(&proof, sizes, file)) {
-        report_incomplete(report, "%s: is not a consistency proof", path);
+        report_incomplete(report, "%s: %s", path, file->failed ? strerror(file->failed) : "is not a consistency proof");
     } else if (sizes[0] != heads[0].size || sizes[1] != heads[1].size) {
         report_incomplete(report, "%s: is from %llu to %llu entries, the checkpoints are of %llu and %llu", path,
                           (unsigned long long)sizes[0], (unsigned long long)sizes[1], (unsigned long long)heads[0].size,
@@ -239,8 +240,7 @@ static void check_consistency(struct report *report, const struct receipt *old, 
 static enum verdict judge_consistency(struct export_file *file, const struct receipt heads[2])
 {
     struct report report = {0};
-    const struct receipt *old = &heads[0];
-    const struct receipt *new = &heads[1];
+    const struct receipt *old = &heads[0], *new = &heads[1];
     trust_ended(old->trust, &report, old->path, &old->checkpoint);
     trust_witnessed(new->trust, &report, new->path, &new->checkpoint);
     check_consistency(&report, old, new, file);

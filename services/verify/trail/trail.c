@@ -448,7 +448,7 @@ static void read_export(struct check *check)
         }
     }
     if (file->failed) {
-        report_incomplete(&check->report, "%s: could not be read", file->path);
+        report_incomplete(&check->report, "%s: could not be read: %s", file->path, strerror(file->failed));
     } else if (check->stopped == VERDICT_PROVEN && (file->cut || !check->ended)) {
         report_incomplete(&check->report, "the export ends before its checkpoint, or is cut in a line: export again");
     }

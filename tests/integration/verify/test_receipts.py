@@ -152,7 +152,8 @@ class Receipts(Case):
         self.expect(1, "is not the entry 20 that", "receipt", "--entry", entry, clone)
         self.expect(0, "proven", "receipt", "--entry", entry, self.write("receipt", export.receipt(20, "extra YQ==\n")))
         self.expect(3, "is a checkpoint, not a receipt", "receipt", self.write("receipt", export.note))
-        self.expect(2, "could not be read", "receipt", "/nonexistent")
+        self.expect(2, "custody-verify: cannot open /nonexistent: No such file or directory", "receipt", "/nonexistent")
+        self.expect(2, "cannot open /nonexistent: No such file or directory", "receipt", "--entry", "/nonexistent", self.write("receipt", good))
         self.expect(1, "not of the form of an entry", "receipt", "--entry", self.write("entry", b"x"), self.write("receipt", good))
 
     def test_against_the_trail(self):
@@ -240,7 +241,7 @@ class Consistency(Case):
         self.expect(0, "proven: the first 33 entries of the 3000", "consistency", old, later, "-", stdin=json.dumps(new.proof(33), indent=1))
         self.expect(1, "does not lead from", "consistency", old, later, "-", stdin=json.dumps({**new.proof(33), "proof": []}))
         self.expect(2, "is not a consistency proof", "consistency", old, later, "-")
-        self.expect(2, "is not a consistency proof", "consistency", old, later, "/nonexistent")
+        self.expect(2, "/nonexistent: No such file or directory", "consistency", old, later, "/nonexistent")
 
 
 class Ended(Case):
@@ -423,7 +424,8 @@ class Extracts(Case):
                 self.judge(1, words, lines)
         self.judge(2, "ends before its checkpoint", good[:4])
         self.judge(2, "not one filtered export to its end", good + [good[1]])
-        self.expect(2, "could not be read", "extract", "/nonexistent")
+        self.expect(2, "/nonexistent: could not be read: No such file or directory", "extract", "/nonexistent")
+        self.expect(2, "/: could not be read: Is a directory", "extract", "/")
         self.judge(2, "line 1: the export is of the log other, which the trust file does not name", changed(0, origin="other"))
 
     def test_files_of_another_kind(self):
