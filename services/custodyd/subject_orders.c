@@ -128,11 +128,11 @@ static enum status record_in(struct store_tx *tx, void *context, struct fault *f
     struct audit_event event;
     record_by_caller(&event, order->service, order->request, order->action, AUDIT_OUTCOME_OK);
     enum status status = fill(&event, order, fault);
-    if (status == STATUS_OK && order->action == AUDIT_PII_ERASE) {
-        status = store_subject_delete(tx, &order->subject, fault);
-    }
     if (status == STATUS_OK) {
         status = trail_enqueue(&order->ticket, order->service->trail, tx, &event, fault);
+    }
+    if (status == STATUS_OK && order->action == AUDIT_PII_ERASE) {
+        status = subject_forget(tx, &order->subject, fault);
     }
     audit_event_wipe(&event);
     return status;

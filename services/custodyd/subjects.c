@@ -11,6 +11,7 @@
 #include "policy/subject.h"
 #include "record.h"
 #include "resources.h"
+#include "store/mark.h"
 #include "trail_leaf.h"
 #include "trail_signed.h"
 
@@ -166,6 +167,36 @@ static enum status check_field(const struct store_subject_rows *rows, const char
                                                       "a subject has at most %d of a field", WIRE_SUBJECT_ROWS_MAX);
 }
 
+static void forgotten_mark(char out[STORE_MARK_SUBJECT_SIZE], const struct uuid *subject)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, subject);
+    (void)snprintf(out, STORE_MARK_SUBJECT_SIZE, "forgotten/%s", id);
+}
+
+enum status subject_forget(struct store_tx *tx, const struct uuid *subject, struct fault *fault)
+{
+    struct store_mark mark;
+    char name[STORE_MARK_SUBJECT_SIZE];
+    forgotten_mark(name, subject);
+    enum status status = store_subject_delete(tx, subject, fault);
+    return status == STATUS_OK ? store_mark_set(&mark, tx, name, "forgotten", fault) : status;
+}
+
+/* Nobody can open any more what was sealed before it was erased. */
+static enum status check_remembered(const struct recording *recording, const struct store_tx *tx, struct fault *fault)
+{
+    char name[STORE_MARK_SUBJECT_SIZE];
+    char value[STORE_MARK_VALUE_SIZE];
+    struct fault why = {0};
+    forgotten_mark(name, &recording->seal.subject);
+    enum status status = store_mark_get(value, tx, name, &why);
+    if (status == STATUS_OK) {
+        return fault_set(fault, STATUS_CONFLICT, "subject", "it was erased: its key is destroyed");
+    }
+    return status == STATUS_NOT_FOUND ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
 /* With the new ones, and behind whoever was faster: the entry has taken its number of this subject. */
 static enum status check_room(const struct recording *recording, const struct store_tx *tx, struct fault *fault)
 {
@@ -193,6 +224,7 @@ static enum status record_in(struct store_tx *tx, void *context, struct fault *f
         status = trail_enqueue(&recording->ticket, recording->service->trail, tx, &event, fault);
     }
     audit_event_wipe(&event);
+    status = status == STATUS_OK ? check_remembered(recording, tx, fault) : status;
     return status == STATUS_OK ? check_room(recording, tx, fault) : status;
 }
 

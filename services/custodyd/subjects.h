@@ -31,6 +31,12 @@ MUST_CHECK enum status subject_rows(struct store_subject_rows *out, struct servi
 /* Whether the rows of a subject are all there: STATUS_OK also when there are none in order; STATUS_CORRUPT as above. */
 MUST_CHECK enum status subject_kept(struct service *service, const struct uuid *subject, struct fault *fault);
 
+/*
+ * Deletes the rows of a subject that was erased, and has those refused that somebody has sealed and not kept yet.
+ * Behind the enqueued entry, whose number of the subject both take.
+ */
+MUST_CHECK enum status subject_forget(struct store_tx *tx, const struct uuid *subject, struct fault *fault);
+
 /* What may be shown of a row to anybody with the role: everything but the value. NULL without memory. */
 json_t *subject_row_view(const struct store_subject_row *row);
 

@@ -276,6 +276,49 @@ class Subjects(strongroom.Trailed, Case):
         self.assertProblem(reply, 503, "corrupt", "subject")
         self.assertIn("edited rows stand before", reply.json["detail"])
 
+    def test_4_what_is_recorded_while_a_quorum_forgets(self):
+        """It is forgotten with the rest or refused, and nobody is told that it is kept: its key is gone."""
+        place = self.place
+        body = {"erase_after": PAST, "values": [{"field": "name", "value": base64.b64encode(b"Seed Race").decode()}]}
+        subjects = [self.record({"name": "Seed First"}) for _ in range(16)]
+        orders = [json.loads(pathlib.Path(self.order(subject, "admin-1", "admin-3")).read_text()) for subject in subjects]
+
+        def record(subject):
+            return place.call("POST", "/v1/subjects", {"subject": subject, **body})
+
+        def erase(subject, order):
+            return place.call("POST", f"/v1/subjects/{subject}/erase", order)
+
+        # One that is sealed, and held up where it would be kept.
+        place.psql("""CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS
+            $f$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NEW; END $f$;
+            CREATE TRIGGER hold BEFORE INSERT ON audit.pii FOR EACH ROW EXECUTE FUNCTION public.hold()""")
+        holder = subprocess.Popen(["psql", "-XAtqd", place.environment["STRONGROOM_DB"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  text=True, env=place.environment)
+        with concurrent.futures.ThreadPoolExecutor(5) as pool, holder:
+            holder.stdin.write("SELECT pg_advisory_lock(4711);\n")
+            holder.stdin.flush()
+            holder.stdout.readline()
+            late = pool.submit(record, subjects[0])
+            eventually(lambda: place.psql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), "it is held up")
+            self.assertEqual(erase(subjects[0], orders[0]).status, 200)
+            holder.stdin.close()
+            self.assertProblem(late.result(), 409, "conflict", "subject")
+        place.psql("DROP TRIGGER hold ON audit.pii; DROP FUNCTION public.hold()")
+
+        # Many, whenever they come.
+        with concurrent.futures.ThreadPoolExecutor(5) as pool:
+            for subject, order in zip(subjects[1:], orders[1:], strict=True):
+                recorded = [pool.submit(record, subject) for _ in range(2)]
+                erased = pool.submit(erase, subject, order)
+                recorded += [pool.submit(record, subject) for _ in range(2)]
+                self.assertEqual(erased.result().status, 200)
+                self.assertLessEqual({reply.result().status for reply in recorded}, {201, 409}, [reply.result() for reply in recorded])
+        for subject in subjects:
+            self.assertProblem(place.call("GET", f"/v1/subjects/{subject}"), 404, "not_found", "subject")
+        rows = place.value("SELECT count(*) FROM audit.pii WHERE subject IN ('" + "', '".join(subjects) + "')")
+        self.assertEqual(rows, "0")
+
     def test_5_the_twenty_first_reveal_of_an_hour_is_refused_and_alarmed(self):
         place = self.place
         subject = self.record({"name": "Seed Twenty"})

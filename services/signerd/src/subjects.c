@@ -23,14 +23,46 @@
 
 _Static_assert(WIRE_SUBJECT_BOX_MAX == WIRE_SUBJECT_VALUE_MAX + AUDIT_PII_SALT_LEN + SEAL_OVERHEAD, "the longest box");
 
+static enum status erased_fault(struct fault *fault)
+{
+    return fault_set(fault, STATUS_CONFLICT, "subject", "it was erased: its key is destroyed");
+}
+
+struct erased_look {
+    const struct uuid *id;
+    bool erased;
+};
+
+static enum status erased_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    struct erased_look *look = context;
+    struct guard_subject subject;
+    enum status status = guard_txn_subject_get(txn, &subject, look->id, fault);
+    look->erased = status == STATUS_OK && subject.erased_utc_us != 0;
+    return status;
+}
+
+/* A key that is not the one remembered may have been destroyed since it was looked up. */
+static bool is_erased(struct signer *signer, const struct uuid *id)
+{
+    struct erased_look look = {.id = id};
+    return guard_commit(signer->guard, erased_apply, &look, NULL) == STATUS_OK && look.erased;
+}
+
 /* The key of a subject, in hand for one request. */
 static enum status key_unwrap(struct signer *signer, struct secret *out, const struct uuid *id,
                               const struct guard_subject *subject, struct fault *fault)
 {
     uint8_t wrapped[SIGNER_WRAPPED_LEN];
     struct secret key = {0};
-    enum status status = guard_subject_key(signer->guard, wrapped, subject, fault);
-    if (status == STATUS_OK && secret_new(&key, SUBJECT_KEY_LEN) != STATUS_OK) {
+    struct fault why = {0};
+    enum status status = guard_subject_key(signer->guard, wrapped, subject, &why);
+    if (status != STATUS_OK) {
+        return status == STATUS_CORRUPT && is_erased(signer, id)
+                   ? erased_fault(fault)
+                   : fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    if (secret_new(&key, SUBJECT_KEY_LEN) != STATUS_OK) {
         status = fault_set(fault, STATUS_NO_MEMORY, "subject", "no memory for its key");
     }
     if (status == STATUS_OK) {
@@ -43,11 +75,6 @@ static enum status key_unwrap(struct signer *signer, struct secret *out, const s
     }
     *out = key; /* transferred */
     return STATUS_OK;
-}
-
-static enum status erased_fault(struct fault *fault)
-{
-    return fault_set(fault, STATUS_CONFLICT, "subject", "it was erased: its key is destroyed");
 }
 
 /* subject.seal */
