@@ -129,6 +129,10 @@ Test(post, a_type_of_rows_that_is_another_one_for_a_while_stops_nothing_for_good
     stops_while("ALTER TYPE audit.leaf_row DROP ATTRIBUTE wallet",
                 "ALTER TYPE audit.leaf_row ADD ATTRIBUTE wallet text");
     stops_while("ALTER TYPE audit.leaf_row RENAME TO kept; " CUT_SESSION, "ALTER TYPE audit.kept RENAME TO leaf_row");
+    stops_while("DROP TYPE audit.leaf_row",
+                "CREATE TYPE audit.leaf_row AS (seq bigint, lh bytea, raw bytea, ts timestamptz, actor text, act text,"
+                " otype text, oid text, ord bigint, outcome text, corr uuid, amount text, asset text, destination text,"
+                " key text, version bigint, wallet text)");
     stage_covered(&stage, stage_heartbeat(&stage));
     struct story story = stage_read(&books, &keeper.log_key);
     cr_expect_eq(story.open + story.unsettled + story.ordinal_gaps, 0);
