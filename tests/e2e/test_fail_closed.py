@@ -10,6 +10,7 @@ import concurrent.futures
 import contextlib
 import datetime
 import hashlib
+import json
 import os
 import pathlib
 import signal
@@ -295,9 +296,11 @@ class FailClosed(strongroom.Trailed, strongroom.Case):
         reply = self.place.decide(self.row, "approver-2", document=self.document)
         self.assertEqual(reply.status, 503, reply)
         self.assertGreater(self.proxy.met, 0)
-        self.assertReads()
+        self.assertEqual({json.loads(signed["document"])["approver"] for signed in self.assertReads()["approvals"]}, {"approver-1", "approver-2"})
         self.proxy.commit = None
         self.assertHeals()
+        told = [(entry["actor"], entry["outcome"]) for entry in self.place.history(self.row["id"]) if entry["act"] == "withdrawal.approve"]
+        self.assertEqual(told, [("approver-1", "ok"), ("approver-2", "ok")])
 
     def test_database_gone(self):
         self.place.postgres_kill()

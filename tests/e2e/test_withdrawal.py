@@ -189,7 +189,7 @@ class Withdrawal(strongroom.Case):
         place.start()  # at the port of before, which is an option, too
         starts = len(self.entries("service.start"))
         place.stop("custodyd")
-        place.configure("custodyd", withdrawal_ttl=1)
+        place.configure("custodyd", withdrawal_ttl=1, refusals=1)
         place.start()
         try:
             row = place.proposed(42)
@@ -200,9 +200,10 @@ class Withdrawal(strongroom.Case):
             self.assertProblem(place.decide(row, "approver-1", document=late), 403, "expired", "expires_at")
             self.assertEqual([entry["act"] for entry in place.history_to(row["id"], "withdrawal.approve")],
                              ["withdrawal.request", "withdrawal.expire", "withdrawal.approve"])
+            self.assertProblem(place.decide(row, "approver-1", document=late), 403, "expired", "expires_at")  # counted until the stop
         finally:
             place.stop("custodyd")
-            place.configure("custodyd", withdrawal_ttl=None)
+            place.configure("custodyd", withdrawal_ttl=None, refusals=None)
             place.start()
         self.check_starts_and_stops(starts)
 
@@ -212,9 +213,10 @@ class Withdrawal(strongroom.Case):
         starts = [event for event in trail if event["act"] == "service.start"][first - 1:]
         options = [event["refs"]["configuration"] for event in starts]
         self.assertEqual((len(options), options[0] == options[1], options[0] == options[2]), (3, False, True), options)
-        for start, stopped in zip(starts, (True, True, False), strict=True):
+        for start, stopped, counted in zip(starts, (True, True, False), (False, True, False), strict=True):
             said = [event["act"] for event in trail if event["pr"] == start["pr"]]
             self.assertEqual((said[0], said[-1] == "service.stop", said.count("service.stop")), ("service.start", stopped, int(stopped)), said)
+            self.assertEqual("request.deny" in said, counted, said)
 
     def test_one_that_cannot_expire_keeps_no_other_from_it(self):
         """More than a page that cannot be read, and more than a page that is past its time but not to expire; all of them older."""
