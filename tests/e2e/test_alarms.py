@@ -268,8 +268,9 @@ class Alarms(strongroom.Case):
         self.assertIn(f"must be entries from {first} on", place.custody("audit", "review", *review, person="auditor-1", check=False).stderr)
         reply = place.call("GET", "/v1/audit/export?actor=auditor-1&order=oldest", person="auditor-1")
         (place.dir / "extract").write_bytes(reply.bytes)
+        self.assertEqual(json.loads(reply.bytes.splitlines()[0])["first"], first)
         code, said = place.verify("extract", place.dir / "extract")
-        self.assertEqual((code, f"not looked at: entries 0 to {first - 1}" in said), (0, True), said)
+        self.assertEqual((code, said), (1, "tampered: line 1: first is no number of entries that can have left\n"))
         self.assertProblem(place.call("GET", "/audit/tile/entries/000", person="auditor-1"), 404, "not_found", "tile")
         self.assertEqual(len(place.call("GET", "/audit/tile/0/000", person="auditor-1").bytes), 256 * 32)
 

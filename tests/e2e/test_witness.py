@@ -207,7 +207,9 @@ class Witnesses(strongroom.Case):
         again = self.place.dir / "again.receipt"
         again.write_bytes(self.place.call("GET", f"/v1/audit/proof/inclusion?seq={seq}").bytes)
         self.assertEqual(lines_of(again.read_bytes())[1:], names)
-        code, said = self.verify("receipt", trust, again)
+        leaf = self.place.dir / "again.leaf"
+        leaf.write_bytes(base64.b64decode(self.place.call("GET", f"/v1/audit/entries?seq={seq}", person="auditor-1").json["entries"][0]["raw"]))
+        code, said = self.verify("receipt", trust, "--entry", leaf, again)
         self.assertEqual(code, 0, said)
         rows = self.place.psql("SELECT DISTINCT witness FROM audit.cosignature ORDER BY witness")
         self.assertLessEqual(set(names), {row[0] for row in rows})

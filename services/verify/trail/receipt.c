@@ -168,14 +168,17 @@ static enum verdict judge_receipt(const struct verify_request *request, const st
         return VERDICT_USAGE;
     }
     trust_witnessed(&asked, &report, receipt->path, &receipt->checkpoint);
-    if (request->entry[0] != '\0') {
+    bool entry = request->entry[0] != '\0';
+    if (entry) {
         check_entry(&report, receipt, request->entry);
+    } else if (request->rest_count < 2) { /* anybody can write hashes that lead nowhere */
+        report_incomplete(&report, "%s: %s signed %llu entries; that it is of entry %llu, --entry or an export shows",
+                          receipt->path, receipt->trust->log.name, (unsigned long long)receipt->checkpoint.size,
+                          (unsigned long long)receipt->index);
     }
-    bool alone = request->entry[0] == '\0' && request->rest_count < 2;
-    if (report_clean(&report)) {
-        (void)printf("proven: %s was signed by %s for entry %llu of %llu%s\n", receipt->path, receipt->trust->log.name,
-                     (unsigned long long)receipt->index, (unsigned long long)receipt->checkpoint.size,
-                     alone ? "; which entry that is, --entry or an export shows" : "");
+    if (entry && report_clean(&report)) { /* else the export tells it */
+        (void)printf("proven: %s was signed by %s for entry %llu of %llu\n", receipt->path, receipt->trust->log.name,
+                     (unsigned long long)receipt->index, (unsigned long long)receipt->checkpoint.size);
     }
     return report_verdict(&report);
 }

@@ -116,7 +116,8 @@ class Receipts(Case):
                 with self.subTest(f"{index} of {size}"):
                     receipt = self.write("receipt", export.receipt(index))
                     entry = self.write("entry", export.raw[index])
-                    self.expect(0, f"for entry {index} of {size}", "receipt", receipt)
+                    self.expect(2, f"signed {size} entries; that it is of entry {index}, --entry or an export shows", "receipt", receipt)
+                    self.expect(0, f"for entry {index} of {size}\n", "receipt", "--entry", entry, receipt)
                     self.expect(0, f"for entry {index} of {size}\n", "receipt", "--entry", entry, receipt, path)
                     event = json.loads(export.raw[index].split(b"\n")[4])
                     about = f" {event['otype']} {event['oid']}" if "oid" in event else ""
@@ -148,6 +149,8 @@ class Receipts(Case):
                 self.expect(1, "receipt", "trail", self.write("export", export.text), self.write("receipt", text))
         forged = self.write("receipt", good.replace(lines[2], base64.b64encode(bytes(32)).decode()))
         self.expect(1, "is not the entry 20 that", "receipt", "--entry", entry, forged)
+        for status, files in ((2, [forged]), (1, [forged, self.write("export", export.text)])):  # which needs no key
+            self.assertNotIn("proven", self.expect(status, "entry 20", "receipt", *files))
         clone = self.write("receipt", other.receipt(20))
         self.expect(1, "is not the entry 20 that", "receipt", "--entry", entry, clone)
         self.expect(0, "proven", "receipt", "--entry", entry, self.write("receipt", export.receipt(20, "extra YQ==\n")))
@@ -255,9 +258,10 @@ class Ended(Case):
     def test_what_is_said_of_each_file(self):
         export = Export(33)
         receipt, note, proof = self.write("receipt", export.receipt(2)), self.write("note", export.note), self.write("proof", json.dumps(export.proof(20)))
+        entry = self.write("entry", export.raw[2])
         extract = self.write("extract", "".join(canonical(line) + "\n" for line in export.extract((2, 3))))
         good, before, other = root_of(export.hashes), root_of(export.hashes[:20]), root_of(Export(33, seed=2).hashes)
-        files = (("receipt", receipt), ("extract", extract), ("consistency", self.write("old", Export(20).note), note, proof),
+        files = (("receipt", "--entry", entry, receipt), ("extract", extract), ("consistency", self.write("old", Export(20).note), note, proof),
                  ("trail", self.write("export", export.text)))
         cases = ((34, other, 0, "proven"), (33, good, 0, "proven"),
                  (33, other, 1, "the quorum ended this log at 33 entries with another root"),
@@ -547,7 +551,7 @@ class Age(Case):
         export = Export(33)
         receipt, note = self.write("receipt", export.receipt(20)), self.write("note", export.note)
         extract = self.write("extract", "".join(canonical(line) + "\n" for line in export.extract((3, 20))))
-        for command in (["receipt", receipt], ["extract", extract], ["consistency", note, note, self.write("proof", json.dumps(export.proof(33)))]):
+        for command in (["receipt", "--entry", self.write("entry", export.raw[20]), receipt], ["extract", extract], ["consistency", note, note, self.write("proof", json.dumps(export.proof(33)))]):
             with self.subTest(command[0]):
                 self.expect(0, "proven", *command)
                 self.expect(3, "max-age: is told by witnesses, and the trust file names none", command[0], "--max-age", "60", *command[1:])
@@ -566,7 +570,7 @@ class Age(Case):
             words = "is cosigned by 0 witnesses" if status else "cosigned by 1 of the 1"
             with self.subTest(age):
                 self.expect(status, words, "trail", *now, trail)
-                self.expect(status, words, "receipt", *now, self.write("receipt", export.receipt(20)))
+                self.expect(status, words, "receipt", *now, "--entry", self.write("entry", export.raw[20]), self.write("receipt", export.receipt(20)))
                 self.expect(0, "cosigned by 1 of the 1", "trail", trail)
 
 
