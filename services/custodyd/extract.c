@@ -19,6 +19,7 @@ struct extract {
     struct service *service;
     struct trail_question question;
     struct trail_checkpoint checkpoint;
+    uint64_t first; /* older entries are in the archive, the head says */
     bool csv;
     bool finished;
     struct bytes lines; /* made and not yet sent */
@@ -112,6 +113,7 @@ static enum status append_page(struct buffer *buffer, struct extract *extract, s
     (void)snprintf(question->cursor, sizeof(question->cursor), "%s", page.next);
     question->query.cursor = question->cursor;
     store_trail_page_free(&page);
+    status = status == STATUS_OK ? trail_kept_check(extract->first, extract->service->reader, fault) : status;
     if (status == STATUS_OK && extract->finished && !extract->csv) {
         status =
             value_append_line(buffer, json_pack("{s:o}", "checkpoint", value_base64(&extract->checkpoint.note)), fault);
@@ -156,22 +158,23 @@ static enum status extract_head(struct extract *extract, const struct http_reque
 {
     struct buffer buffer;
     buffer_init(&buffer);
+    enum status status = trail_kept_from(&extract->first, extract->service->reader, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (extract->csv) {
         csv_append(&buffer, csv_columns, sizeof(csv_columns) / sizeof(csv_columns[0]), NULL);
         return buffer_finish(&extract->lines, &buffer);
     }
     json_t *query = json_object();
-    uint64_t first = 0;
     http_each_query(request, note_filter, query);
     json_t *head = json_pack("{s:s, s:s, s:o, s:I}", "format", "strongroom-trail-extract/v1", "origin",
                              extract->service->options.origin, "query", query, "size",
                              (json_int_t)extract->checkpoint.checkpoint.size);
-    enum status status = trail_kept_from(&first, extract->service->reader, fault);
-    if (status == STATUS_OK && first > 0 && json_object_set_new(head, "first", json_integer((json_int_t)first)) != 0) {
-        status = STATUS_NO_MEMORY;
-    }
-    if (status != STATUS_OK) {
+    json_int_t first = (json_int_t)extract->first;
+    if (first > 0 && json_object_set_new(head, "first", json_integer(first)) != 0) {
         json_decref(head);
+        status = fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
     } else {
         status = value_append_line(&buffer, head, fault);
     }

@@ -26,6 +26,15 @@ enum status trail_kept_from(uint64_t *out, struct store *reader, struct fault *f
     return store_read(reader, from_in, out, fault);
 }
 
+enum status trail_kept_check(uint64_t first, struct store *reader, struct fault *fault)
+{
+    uint64_t now = 0;
+    enum status status = trail_kept_from(&now, reader, fault);
+    return status == STATUS_OK && now > first
+               ? fault_set(fault, STATUS_CONFLICT, "export", "entries left the database while they were read")
+               : status;
+}
+
 static enum status tree_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct audit_frontier *frontier = context;

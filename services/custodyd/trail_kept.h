@@ -13,6 +13,9 @@
  */
 MUST_CHECK enum status trail_kept_from(uint64_t *out, struct store *reader, struct fault *fault);
 
+/* STATUS_CONFLICT when entries from `first` on have left: whoever was reading them would miss some. */
+MUST_CHECK enum status trail_kept_check(uint64_t first, struct store *reader, struct fault *fault);
+
 /*
  * The tree of the entries that have left, from the tiles as they stand in the database: whoever reads on from there
  * gets the signed root only when it is true. STATUS_NOT_FOUND or STATUS_CORRUPT for a tile that is not whole.

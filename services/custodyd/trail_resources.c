@@ -260,16 +260,6 @@ static enum status export_list(struct export *export, struct store_leaf_list *li
     return status;
 }
 
-/* Entries that leave the database while it is read would look deleted. */
-static enum status export_kept(const struct export *export, uint64_t begins, struct fault *fault)
-{
-    uint64_t first = 0;
-    enum status status = trail_kept_from(&first, export->service->reader, fault);
-    return status == STATUS_OK && first > begins
-               ? fault_set(fault, STATUS_CONFLICT, "export", "entries left the database while they were read")
-               : status;
-}
-
 static enum status export_page(struct export *export, struct buffer *buffer, struct fault *fault)
 {
     struct store_leaf_list list = {0};
@@ -285,7 +275,7 @@ static enum status export_page(struct export *export, struct buffer *buffer, str
     }
     export->finished = status == STATUS_OK && list.count < STORE_LEAVES_MAX;
     store_leaf_list_free(&list);
-    return status == STATUS_OK ? export_kept(export, begins, fault) : status;
+    return status == STATUS_OK ? trail_kept_check(begins, export->service->reader, fault) : status;
 }
 
 static enum status export_more(struct export *export, struct fault *fault)
