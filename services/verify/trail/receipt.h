@@ -18,6 +18,7 @@ struct receipt {
     bool proves;               /* a receipt, not a checkpoint alone: */
     uint64_t index;
     struct merkle_proof proof;
+    bool missed; /* it does not lead from its entry */
 };
 
 /*

@@ -195,9 +195,10 @@ static void check_held(struct check *check, const struct digest *hash)
     uint64_t size = check->tree.size;
     struct digest root;
     for (int i = 0; i < check->held_count; i++) {
-        const struct receipt *held = &check->held[i];
+        struct receipt *held = &check->held[i];
         bool its = held->proves && held->index + 1 == size;
         if (its && !receipt_shows(held, hash)) {
+            held->missed = true;
             tampered(check, held->index, "is not the one that %s was given for", held->path);
         } else if (its && check->entry.is_event) {
             receipt_tell(held->path, held->index, &check->entry.event);
@@ -208,6 +209,7 @@ static void check_held(struct check *check, const struct digest *hash)
         merkle_root(&root, &check->tree);
         if (digest_equal(&root, &held->checkpoint.root)) {
             check->agreed = size;
+            (void)prove(&check->report, !held->missed, held->path, "was altered: the entries are as they were signed");
         } else {
             check->parted = held;
             report_tampered(&check->report,

@@ -181,7 +181,11 @@ class Receipts(Case):
         self.expect(1, "the first 33 entries are not those", "trail", trail, self.write("kept", Export(33, seed=2).note))
         forged = export.receipt(20).decode().split("\n")
         forged[2] = base64.b64encode(bytes(32)).decode()
-        self.expect(1, "entry 20: is not the one that", "trail", trail, self.write("kept", "\n".join(forged)))
+        for path in (trail, self.write("later", Export(65).text)):  # whoever has a checkpoint can write this, and accuses nobody
+            self.expect(1, "kept: was altered: the entries are as they were signed", "trail", path, self.write("kept", "\n".join(forged)))
+        for path, kept in ((trail, clone.receipt(20)), (self.write("backup", older.text), "\n".join(forged))):
+            said = self.expect(1, "entry 20: is not the one that", "trail", path, self.write("kept", kept))
+            self.assertNotIn("was altered", said)
 
     def test_two_kept_checkpoints_of_one_size(self):
         one, other = self.write("one", Export(33).note), self.write("other", Export(33, seed=2).note)
