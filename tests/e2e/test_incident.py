@@ -356,8 +356,12 @@ class Backup(Page):
         self.assertEqual(place.balance(place.payee), paid + 1)
         sent = [transaction for transaction, code in place.ledger_transactions() if code == "ok"]
         self.assertEqual(len(sent), len(set(sent)))
-        code, said = place.verify("trail", place.export_trail())
+        trail, orders = place.export_trail(), [str(path) for path in (place.dir / "ceremony").glob("*/key.activate.json")]
+        code, said = place.verify("trail", trail)
         self.assertEqual(code, 0, said)
+        found = place.custody("audit", "review", *orders, "--in", str(trail), "--trust", str(place.dir / "trust.json"), person="auditor-1", check=False).stdout
+        self.assertEqual(set(re.findall(" transaction ([0-9a-f]{64}): FINDING", found)), unasked)
+        self.assertIn(f" {len(unasked)} findings", found)
 
     def check_lane(self):
         """The first lane is as it was at the backup: its next sequence was used since, the one after it was promised to what is lost. Who takes
