@@ -246,8 +246,17 @@ static bool read_size(uint64_t *out, const struct cosigner *cosigner)
     return true;
 }
 
+/* Somebody else had it cosign a later checkpoint of this trail: that is no failure of its own, so the newest is offered
+ * as soon as may be. */
+static enum status take_overtaking(struct cosigner *cosigner)
+{
+    cosigner->overtaken = true;
+    cosigner->pause_us = 0;
+    return refuse(cosigner, STATUS_CONFLICT, "somebody else has it cosign later checkpoints");
+}
+
 /* It begins elsewhere. Asked again at once a few times: several services may be asking it. */
-static enum status take_conflict(struct cosigner *cosigner)
+static enum status take_conflict(struct cosigner *cosigner, uint64_t signed_size)
 {
     uint64_t said = 0;
     if (!read_size(&said, cosigner)) {
@@ -257,6 +266,9 @@ static enum status take_conflict(struct cosigner *cosigner)
         return refuse(cosigner, STATUS_FORK, "it has cosigned another root of this size");
     }
     cosigner->size = said;
+    if (said > cosigner->asked.checkpoint.size && said <= signed_size && !cosigner->set_back) {
+        return take_overtaking(cosigner);
+    }
     if (said > cosigner->asked.checkpoint.size && !cosigner->set_back) {
         return refuse(cosigner, STATUS_ROLLBACK, "it has cosigned more than this trail has");
     }
@@ -269,13 +281,14 @@ static enum status take_conflict(struct cosigner *cosigner)
     return STATUS_CONFLICT;
 }
 
-enum status cosigner_finish(struct bytes *out_line, struct cosigner *cosigner, CURLcode code)
+enum status cosigner_finish(struct bytes *out_line, struct cosigner *cosigner, CURLcode code, uint64_t signed_size)
 {
     long http = 0;
     char text[64];
     (void)curl_easy_getinfo(cosigner->easy, CURLINFO_RESPONSE_CODE, &http);
     (void)curl_multi_remove_handle(cosigner->multi, cosigner->easy);
     cosigner->busy = false;
+    cosigner->overtaken = false;
     if (code != CURLE_OK) {
         return refuse(cosigner, code == CURLE_OPERATION_TIMEDOUT ? STATUS_TIMED_OUT : STATUS_UNAVAILABLE,
                       cosigner->reply_large ? "its answer is too long" : curl_easy_strerror(code));
@@ -284,7 +297,7 @@ enum status cosigner_finish(struct bytes *out_line, struct cosigner *cosigner, C
         return take_cosignature(out_line, cosigner);
     }
     if (http == 409) {
-        return take_conflict(cosigner);
+        return take_conflict(cosigner, signed_size);
     }
     if (http == 422) {
         return refuse(cosigner, STATUS_PROOF_INVALID, "this trail does not extend what it has cosigned");

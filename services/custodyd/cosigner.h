@@ -33,6 +33,7 @@ struct cosigner {
     struct trail_checkpoint largest; /* that it has cosigned, with its line; size 0: none */
     bool set_back;                   /* it remembers less: it is shown its own cosignature */
     unsigned conflicts;              /* one after the other */
+    bool overtaken;                  /* the last answer: it has cosigned a later checkpoint of this trail */
 
     int64_t cosigned_at_us; /* monotonic: when it was asked for what it cosigned last; 0: never */
     int64_t ask_after_us;   /* monotonic */
@@ -53,9 +54,10 @@ void cosigner_ask(struct cosigner *cosigner, struct trail *trail, const struct t
 
 /*
  * The transfer has ended: judges the answer. STATUS_OK: `asked` is cosigned, *out_line its verified lines (owned by the
- * caller). Otherwise `why` and `ask_after_us` are set.
+ * caller). Otherwise `why` and `ask_after_us` are set. `signed_size`: so many entries the log has signed by now.
  */
-MUST_CHECK enum status cosigner_finish(struct bytes *out_line, struct cosigner *cosigner, CURLcode code);
+MUST_CHECK enum status cosigner_finish(struct bytes *out_line, struct cosigner *cosigner, CURLcode code,
+                                       uint64_t signed_size);
 
 /* The note and further lines. Out: owned by the caller. */
 MUST_CHECK enum status cosigner_join(struct bytes *out, const struct bytes *note, const struct bytes *lines);

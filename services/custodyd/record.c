@@ -81,23 +81,37 @@ enum status record_covered(struct service *service, const struct trail_ticket *t
     return status;
 }
 
+/* With it somebody could have the witnesses cosign what the service has not offered them yet. */
+static enum status prove(struct bytes *out, const struct service *service, const struct trail_ticket *ticket,
+                         int64_t timeout_ms, struct fault *fault)
+{
+    struct trail_receipt receipt = {0};
+    enum status status = trail_wait(&receipt, service->trail, ticket, timeout_ms, fault);
+    if (status == STATUS_OK && witnesses_are_overtaken(service)) {
+        bytes_free(&receipt.proof);
+        return witnesses_prove_shown(out, service, receipt.seq, timeout_ms, fault);
+    }
+    *out = receipt.proof;
+    return status;
+}
+
 enum status record_receipt(struct service *service, const struct trail_ticket *ticket, json_t *reply_object,
                            struct fault *fault)
 {
-    struct trail_receipt receipt = {0};
-    enum status status = trail_wait(&receipt, service->trail, ticket, service->options.trail_timeout_ms, fault);
-    return status == STATUS_OK ? attach(reply_object, &receipt.proof, fault) : status;
+    struct bytes proof = {0};
+    enum status status = prove(&proof, service, ticket, service->options.trail_timeout_ms, fault);
+    return status == STATUS_OK ? attach(reply_object, &proof, fault) : status;
 }
 
 enum status record_receipt_if_any(struct service *service, const struct trail_ticket *ticket, json_t *reply_object,
                                   struct fault *fault)
 {
-    struct trail_receipt receipt = {0};
+    struct bytes proof = {0};
     struct fault why = {0};
-    if (trail_wait(&receipt, service->trail, ticket, RECEIPT_GRACE_MS, &why) != STATUS_OK) {
+    if (prove(&proof, service, ticket, RECEIPT_GRACE_MS, &why) != STATUS_OK) {
         return STATUS_OK;
     }
-    return attach(reply_object, &receipt.proof, fault);
+    return attach(reply_object, &proof, fault);
 }
 
 /* Out: the number of the newest signed entry that the filter meets; STATUS_NOT_READY when there is none yet. */

@@ -19,6 +19,7 @@
 #define PAUSE_US 20000 /* between the begins of two rounds */
 #define REQUEST_MAX_MS 5000
 #define REFRESH_PARTS 4       /* of the greatest age */
+#define STARVED_PARTS 3       /* the same: where others overtake, from then on they get nothing to do it with */
 #define COSIGNED_WAIT_MS 1000 /* of a step: then another withdrawal has the worker */
 
 /* A checkpoint on its way to the quorum. */
@@ -45,6 +46,7 @@ struct witnesses {
     pthread_cond_t changed;
     struct trail_checkpoint newest; /* cosigned by the quorum, with all lines; no note: none yet */
     int64_t newest_at_us;           /* monotonic: when its round began */
+    int64_t overtaken_us;           /* monotonic: somebody else had a witness cosign what was not shown yet; 0: never */
     bool told_gone;                 /* in the log */
     struct witness_state states[AUDIT_WITNESSES_MAX];
 };
@@ -258,6 +260,23 @@ static void show_state(struct witnesses *witnesses, size_t index)
     }
 }
 
+static uint64_t signed_size(const struct witnesses *witnesses)
+{
+    struct trail_checkpoint newest = {0};
+    enum status status = trail_checkpoint_newest(&newest, witnesses->service->trail, NULL);
+    bytes_free(&newest.note);
+    return status == STATUS_OK ? newest.checkpoint.size : 0;
+}
+
+static void note_overtaking(struct witnesses *witnesses, const struct cosigner *cosigner)
+{
+    if (cosigner->overtaken) {
+        (void)pthread_mutex_lock(&witnesses->mutex);
+        witnesses->overtaken_us = clock_monotonic_us(cosigner->clock);
+        (void)pthread_mutex_unlock(&witnesses->mutex);
+    }
+}
+
 static void collect(struct witnesses *witnesses)
 {
     int left = 0;
@@ -269,9 +288,10 @@ static void collect(struct witnesses *witnesses)
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&which);
         struct cosigner *cosigner = which;
         size_t index = (size_t)(cosigner - witnesses->cosigners);
-        if (cosigner_finish(&line, cosigner, code) == STATUS_OK) {
+        if (cosigner_finish(&line, cosigner, code, signed_size(witnesses)) == STATUS_OK) {
             take_line(witnesses, index, &line);
         }
+        note_overtaking(witnesses, cosigner);
         show_state(witnesses, index);
     }
 }
@@ -455,13 +475,31 @@ enum status witnesses_newest(struct trail_checkpoint *out, const struct service 
                                       : wait_for(out, service->witnesses, 0, 0, fault);
 }
 
+bool witnesses_are_overtaken(const struct service *service)
+{
+    struct witnesses *witnesses = service->witnesses;
+    if (witnesses == NULL) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&witnesses->mutex);
+    int64_t overtaken_us = witnesses->overtaken_us;
+    int64_t newest_at_us = witnesses->newest_at_us;
+    (void)pthread_mutex_unlock(&witnesses->mutex);
+    int64_t now_us = clock_monotonic_us(service->clock);
+    return overtaken_us > 0 && now_us - overtaken_us < witnesses->max_age_us &&
+           now_us - newest_at_us > witnesses->max_age_us / STARVED_PARTS;
+}
+
 enum status witnesses_prove_shown(struct bytes *out, const struct service *service, uint64_t seq, int64_t timeout_ms,
                                   struct fault *fault)
 {
     struct trail_checkpoint shown = {0};
     struct fault why = {0};
-    if (service->witnesses == NULL || wait_for(&shown, service->witnesses, seq, 0, &why) == STATUS_NOT_READY) {
-        return trail_prove(out, service->trail, seq, timeout_ms, fault);
+    bool waits = witnesses_are_overtaken(service);
+    if (service->witnesses == NULL ||
+        wait_for(&shown, service->witnesses, seq, waits ? timeout_ms : 0, &why) == STATUS_NOT_READY) {
+        return waits ? fault_set(fault, STATUS_NOT_READY, why.where, "%s", why.detail)
+                     : trail_prove(out, service->trail, seq, timeout_ms, fault);
     }
     enum status status = why.status == STATUS_OK ? trail_prove_under(out, service->trail, seq, &shown, fault)
                                                  : fault_set(fault, why.status, why.where, "%s", why.detail);

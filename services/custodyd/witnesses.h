@@ -37,8 +37,15 @@ MUST_CHECK enum status witnesses_newest(struct trail_checkpoint *out, const stru
                                         struct fault *fault);
 
 /*
+ * Whether somebody takes checkpoints that the log alone has signed to the witnesses, again and again before the service
+ * can, so that it gets none cosigned: until it does, nobody is shown another.
+ */
+bool witnesses_are_overtaken(const struct service *service);
+
+/*
  * As trail_prove, for outsiders: under the newest checkpoint that the quorum has cosigned, when that covers the entry,
- * so that the proof holds by itself for who asks for witnesses; otherwise under the log's own.
+ * so that the proof holds by itself for who asks for witnesses; otherwise under the log's own, but not while these are
+ * overtaken: STATUS_NOT_READY.
  */
 MUST_CHECK enum status witnesses_prove_shown(struct bytes *out, const struct service *service, uint64_t seq,
                                              int64_t timeout_ms, struct fault *fault);

@@ -4,6 +4,7 @@ tier wait for them in the signer itself, and a service that was restored as a wh
 
 import base64
 import hashlib
+import http.client
 import http.server
 import json
 import os
@@ -298,6 +299,58 @@ class Witnesses(strongroom.Case):
                          set())
         self.assertNotIn("witness.example/stub", lines_of(self.place.call("GET", "/v1/audit/checkpoint").bytes))
         self.until(lambda: "witness.example/stub" in [row.get("oid") for row in self.entries("witness.down")], "it is told down")
+
+    def relay(self, body):
+        """The first witness, a long way off."""
+        time.sleep(0.05)
+        reply = self.offer(body)
+        time.sleep(0.05)
+        return reply
+
+    def offer(self, body):
+        connection = http.client.HTTPConnection("127.0.0.1", self.witnesses[0].port, timeout=strongroom.DEADLINE_S)
+        try:
+            connection.request("POST", "/add-checkpoint", body)
+            reply = connection.getresponse()
+            return reply.status, reply.headers["Content-Type"], reply.read()
+        finally:
+            connection.close()
+
+    def overtake(self, known, over):
+        """One auditor, who lives near the witness: makes an entry, and takes the checkpoint of its receipt there, again and again."""
+        _, size, root, *_ = self.place.call("GET", "/v1/audit/checkpoint").bytes.split(b"\n")
+        copied = {"size": int(size), "root": base64.b64decode(root).hex()}
+        while not over.is_set():
+            told = self.place.call("POST", "/v1/audit/copies", copied, "auditor-1")
+            if told.status != 201:
+                continue
+            note = base64.b64decode(told.json["receipt"]).split(b"\n\n", 1)[1]
+            newest = int(note.split(b"\n")[1])
+            while known["size"] < newest:
+                proof = self.place.call("GET", f"/v1/audit/proof/consistency?from={known['size']}&to={newest}").json["proof"]
+                lines = b"".join(base64.b64encode(bytes.fromhex(one)) + b"\n" for one in proof)
+                status, _, said = self.offer(f"old {known['size']}\n".encode() + lines + b"\n" + note)
+                known["size"] = newest if status == 200 else int(said)
+                known["took"] += status == 200
+
+    def test_who_is_nearer_to_a_witness_keeps_nobody_from_its_cosignature(self):
+        """What the log alone has signed is in every receipt, so whoever has a token can offer it before the service does."""
+        self.stub.answer = self.relay
+        self.use(1, [{"key": self.witnesses[0].vkey, "url": f"http://127.0.0.1:{self.stub.server_port}"}], max_age_ms=6000)
+        shown, over, log = self.size_shown(), threading.Event(), len(self.place.log("custodyd"))
+        known = {"size": shown, "took": 0}
+        attack = threading.Thread(target=self.overtake, args=(known, over), daemon=True)
+        attack.start()
+        try:
+            for _ in range(3):
+                took = known["took"]
+                eventually(lambda took=took: known["took"] >= took + 20, "somebody else has it cosign")
+                shown = eventually(lambda shown=shown: (size := self.size_shown()) > shown and size, "the service has it cosign, too")
+        finally:
+            over.set()
+            attack.join()
+        self.assertNotIn("it has cosigned more than this trail has", self.place.log("custodyd")[log:])
+        self.assertEqual(self.place.patiently(lambda: self.place.propose(1)).status, 201)
 
     def test_the_signer_waits_for_them_whatever_the_service_says(self):
         """A service that shows the signer what nobody has cosigned gets nothing signed; with witnesses it goes on."""
