@@ -26,6 +26,7 @@ struct watched {
     int64_t attest_after_us;    /* monotonic: not before */
     int64_t read_after_us;      /* monotonic: the papers are read again then */
     struct digest forged;       /* of papers that stand in the database and do not verify; zeros: none */
+    bool missing;               /* the document that its signer names does not stand there */
 };
 
 /* A subject of which less is there than was recorded. */

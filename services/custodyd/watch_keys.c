@@ -63,6 +63,7 @@ static enum status load_in(const struct store_tx *tx, void *context, struct faul
             key->document = address.document;
         }
         key->forged = address.forged;
+        key->missing = !address.documented && digest_is_zero(&address.forged);
         key->attested_at_utc_us = address.attested ? address.attested_at_utc_us : key->attested_at_utc_us;
     }
     return status;
@@ -77,7 +78,7 @@ static enum status load_key(struct watch *watch, struct watched *key, struct fau
     }
     enum status status = store_read(watch->service->store, load_in, &loading, fault);
     if (status == STATUS_OK) {
-        bool good = key->documented && digest_is_zero(&key->forged);
+        bool good = key->documented && !key->missing && digest_is_zero(&key->forged);
         key->read_after_us = now + (good ? READ_EVERY_US : 0);
     }
     return status;
@@ -137,6 +138,28 @@ static enum status add_key(struct watched **out, struct watch *watch, struct fau
     return STATUS_OK;
 }
 
+/* Without its document nobody can say when its time is over, or its drill due. */
+static enum status tell_missing(struct watch *watch, const struct watched *key, struct fault *fault)
+{
+    char text[DIGEST_HEX_LEN + 1];
+    struct news news = {.action = AUDIT_KEY_ATTESTATION_ALARM, .reason = STATUS_NOT_FOUND, .value = text};
+    digest_format(text, &key->entry.key.document);
+    watch_key_news(&news, key, "missing");
+    news_fact(&news, "document", text);
+    return watch_tell(watch, &news, fault);
+}
+
+static enum status tell_papers(struct watch *watch, const struct watched *key, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (!digest_is_zero(&key->forged)) {
+        struct news news;
+        key_address_forged_news(&news, &key->entry.key.key, &key->forged);
+        status = watch_tell(watch, &news, fault);
+    }
+    return status == STATUS_OK && key->missing ? tell_missing(watch, key, fault) : status;
+}
+
 static enum status take_key(struct watch *watch, const struct key_board_entry *entry, struct fault *fault)
 {
     struct watched *key = watch_key_find(watch, &entry->key.key);
@@ -148,6 +171,7 @@ static enum status take_key(struct watch *watch, const struct key_board_entry *e
         key->attest_after_us = 0;
         key->read_after_us = 0;
         key->documented = false;
+        key->missing = false;
     }
     key->entry = *entry;
     status = load_key(watch, key, fault);
@@ -158,10 +182,8 @@ static enum status take_key(struct watch *watch, const struct key_board_entry *e
     if (status == STATUS_OK) {
         status = tell_state(watch, key, fault);
     }
-    if (status == STATUS_OK && !digest_is_zero(&key->forged)) {
-        struct news news;
-        key_address_forged_news(&news, &key->entry.key.key, &key->forged);
-        status = watch_tell(watch, &news, fault);
+    if (status == STATUS_OK) {
+        status = tell_papers(watch, key, fault);
     }
     return status == STATUS_OK ? watch_calendar(watch, key, fault) : status;
 }

@@ -156,8 +156,8 @@
       "A key of ours signed something that we did not ask for: there is a copy.")                                      \
     X(KEY_RECEIPT_ALARM, "key.receipt_alarm", KEYS, "key", "error", "asset transaction", "address amount state",       \
       "Something was paid to a key that must not receive.")                                                            \
-    X(KEY_ATTESTATION_ALARM, "key.attestation_alarm", KEYS, "key", "error", "", "bytes",                               \
-      "Papers of a key in the database do not verify.")                                                                \
+    X(KEY_ATTESTATION_ALARM, "key.attestation_alarm", KEYS, "key", "error", "", "bytes? document?",                    \
+      "Papers of a key in the database do not verify (`bytes`), or the document that its signer names is not there.")  \
     X(KEY_ATTESTATION_OVERDUE, "key.attestation_overdue", KEYS, "key", "ok error", "", "attested_at due standing",     \
       "A key has not shown in time that it is there; ok: it has again.")                                               \
     X(KEY_DRILL_OVERDUE, "key.drill_overdue", KEYS, "key", "ok error", "", "due",                                      \
