@@ -29,9 +29,12 @@
 struct copied {
     struct key_spending_use use;
     uint64_t on; /* transitions of the key when it is stopped */
+    bool stopped;
+    int64_t seen_utc_us;
     struct told {
         bool done;
-        int64_t marked_us; /* monotonic: since when it is marked as told; 0: it was not looked at */
+        int64_t marked_us;      /* monotonic: since when it is marked as told; 0: it was not looked at */
+        int64_t entered_utc_us; /* this process told it then; 0: it did not */
     } used, dealt_with;
 };
 
@@ -223,24 +226,18 @@ static enum status stop_asset(struct service *service, const struct digest *asse
     return STATUS_OK;
 }
 
-/*
- * The marks of `key.copied_use` hold which key it was and how often it had changed when it was stopped: an alarm until
- * it changes again (key_copied.c).
- */
+/* With `key.copied_use` how often the key had changed when it was stopped: an alarm until it changes again. */
 static enum status tell_copied(bool *out_entered, struct service *service, const struct copied *copied,
                                enum audit_action action, bool anyway, struct fault *fault)
 {
     char text[24];
     char key[DIGEST_HEX_LEN + 1];
-    char value[STORE_MARK_VALUE_SIZE];
     struct news news = {.action = action,
                         .object_type = RECORD_TRANSACTION,
                         .anyway = anyway,
                         .out_entered = out_entered,
                         .once = !anyway,
-                        .value = value};
-    digest_format(value, &copied->use.key);
-    (void)snprintf(value + DIGEST_HEX_LEN, sizeof(value) - DIGEST_HEX_LEN, "/%" PRIu64, copied->on);
+                        .value = "told"};
     digest_format(news.object_id, &copied->use.transaction);
     (void)snprintf(news.subject, sizeof(news.subject), "%s/%s", audit_action_text(action), news.object_id);
     (void)snprintf(text, sizeof(text), "%" PRIu64, copied->use.height);
@@ -250,12 +247,28 @@ static enum status tell_copied(bool *out_entered, struct service *service, const
     news_fact(&news, "height", text);
     digest_format(key, &copied->use.key);
     news_fact(&news, "key", key);
+    if (action == AUDIT_KEY_COPIED_USE && copied->on != KEY_SPENDING_ON_UNKNOWN) {
+        (void)snprintf(text, sizeof(text), "%" PRIu64, copied->on);
+        news_fact(&news, "transitions", text);
+    }
     return news_tell(NULL, service, &news, fault);
 }
 
+/* Whether the trail has a signed entry of this time or later: what was put on its way before is there, or is lost. */
+static bool is_trail_at(const struct service *service, int64_t at_utc_us)
+{
+    const struct store_leaf_filter any = {.act = NULL};
+    struct store_leaf_list newest = {0};
+    bool at = trail_signed_newest(&newest, service->trail, &any, NULL) == STATUS_OK && newest.count > 0 &&
+              newest.rows[0].ts_utc_us >= at_utc_us;
+    store_leaf_list_free(&newest);
+    return at;
+}
+
 /*
- * True when the trail is told. A mark is a row: whoever writes to the database sets it before, so that it seems to be.
- * Another process may have told it, too, whose entry is on its way: so that is waited for, not long.
+ * True when the signed trail tells it. A mark is a row: whoever writes to the database sets it before, so that it seems
+ * to be told, and takes an entry away that is on its way. Another process may have told it, too: so that is waited for,
+ * not long.
  */
 static bool tell_once(struct told *inout, struct service *service, const struct copied *copied,
                       enum audit_action action)
@@ -263,17 +276,19 @@ static bool tell_once(struct told *inout, struct service *service, const struct 
     bool known = false;
     bool entered = false;
     int64_t now_us = clock_monotonic_us(service->clock);
-    bool late = inout->marked_us != 0 && now_us - inout->marked_us >= TOLD_BY_OTHERS_US;
+    enum status status = inout->done ? STATUS_OK : in_trail(&known, service, &copied->use.transaction, action, NULL);
+    inout->done = inout->done || (status == STATUS_OK && known);
     if (inout->done) {
         return true;
     }
-    enum status status = in_trail(&known, service, &copied->use.transaction, action, NULL);
-    if (status == STATUS_OK || late) {
-        status = tell_copied(&entered, service, copied, action, late && !known, NULL);
+    bool late = inout->entered_utc_us != 0 ? is_trail_at(service, inout->entered_utc_us + TOLD_BY_OTHERS_US)
+                                           : inout->marked_us != 0 && now_us - inout->marked_us >= TOLD_BY_OTHERS_US;
+    bool first = inout->entered_utc_us == 0 && inout->marked_us == 0;
+    if ((late || first) && tell_copied(&entered, service, copied, action, late, NULL) == STATUS_OK) {
+        inout->marked_us = now_us;
+        inout->entered_utc_us = entered ? clock_utc_us(service->clock) : 0;
     }
-    inout->marked_us = status == STATUS_OK && inout->marked_us == 0 ? now_us : inout->marked_us;
-    inout->done = status == STATUS_OK && (known || entered);
-    return inout->done;
+    return false;
 }
 
 /* As the signer said last; that the key will be stopped, when it is not yet. */
@@ -306,18 +321,25 @@ static enum status stop_keys(const struct scan *scan, struct copied *copied)
     return status;
 }
 
-/* Stops the key, its siblings and the assets that moved; true when nothing is left to be done. */
-static bool deal_with(const struct scan *scan, struct copied *copied)
+/* The key, its siblings and the assets that moved. */
+static bool stop(const struct scan *scan, struct copied *copied)
 {
-    struct service *service = scan->spending->service;
     struct fault fault = {0};
     enum status status = stop_keys(scan, copied);
     for (size_t i = 0; i < copied->use.asset_count; i++) {
-        enum status also = stop_asset(service, &copied->use.assets[i], &fault);
+        enum status also = stop_asset(scan->spending->service, &copied->use.assets[i], &fault);
         status = status == STATUS_OK ? also : status;
     }
+    return status == STATUS_OK;
+}
+
+/* True when nothing is left to be done. */
+static bool deal_with(const struct scan *scan, struct copied *copied)
+{
+    struct service *service = scan->spending->service;
+    copied->stopped = copied->stopped || stop(scan, copied);
     bool told = tell_once(&copied->used, service, copied, AUDIT_KEY_COPIED_USE);
-    return status == STATUS_OK && told && tell_once(&copied->dealt_with, service, copied, AUDIT_KEY_ALARM);
+    return copied->stopped && told && tell_once(&copied->dealt_with, service, copied, AUDIT_KEY_ALARM);
 }
 
 static enum status add_pending(struct key_spending *spending, const struct key_spending_use *use, struct fault *fault)
@@ -330,8 +352,24 @@ static enum status add_pending(struct key_spending *spending, const struct key_s
     if (spending->pending_count == PENDING_MAX) {
         return fault_set(fault, STATUS_BUSY, "keys", "too many uses of copied keys wait for their signer");
     }
-    spending->pending[spending->pending_count++] = (struct copied){.use = *use};
+    spending->pending[spending->pending_count++] =
+        (struct copied){.use = *use, .seen_utc_us = clock_utc_us(spending->service->clock)};
     return STATUS_OK;
+}
+
+bool key_spending_untold(struct digest *out_key, int64_t *out_since_utc_us, const struct key_spending *spending,
+                         size_t at)
+{
+    int64_t before_utc_us = clock_utc_us(spending->service->clock) - TOLD_BY_OTHERS_US;
+    for (size_t i = 0; i < spending->pending_count; i++) {
+        const struct copied *copied = &spending->pending[i];
+        if (!copied->used.done && copied->seen_utc_us <= before_utc_us && at-- == 0) {
+            *out_key = copied->use.key;
+            *out_since_utc_us = copied->seen_utc_us;
+            return true;
+        }
+    }
+    return false;
 }
 
 enum status key_spending_report(struct key_spending *spending, const struct key_spending_use *use, struct fault *fault)

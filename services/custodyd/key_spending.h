@@ -12,7 +12,7 @@
 #include "policy/transaction.h"
 #include "service.h"
 
-/* In a mark of `key.copied_use`: how often the key had changed is not known. */
+/* How often the key had changed is not known. */
 #define KEY_SPENDING_ON_UNKNOWN INT64_MAX
 
 struct key_spending;
@@ -54,10 +54,11 @@ MUST_CHECK enum status key_spending_follow(struct key_spending *spending, const 
 MUST_CHECK enum status key_spending_remember(struct key_spending *spending, struct fault *fault);
 
 /*
- * key_copied.c: adds an alarm for each key that a copy of was used, from the first such use until the key has changed
- * since it was stopped: people have then resumed it, or given it up.
+ * The key of use `at` of those that the trail should have been told of by now and does not tell yet, and since when it
+ * is known; false when there are no more.
  */
-MUST_CHECK enum status key_copied_alarms(struct alarm_list *list, struct service *service, struct fault *fault);
+bool key_spending_untold(struct digest *out_key, int64_t *out_since_utc_us, const struct key_spending *spending,
+                         size_t at);
 
 /*
  * A transaction with a good signature of one of our keys was seen elsewhere than in a block: dealt with at the next

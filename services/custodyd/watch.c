@@ -90,11 +90,6 @@ static enum status look_at_media(struct watch *watch, struct fault *fault)
     return media_watch(&watch->seeing, watch->service, fault);
 }
 
-static enum status look_at_copies(struct watch *watch, struct fault *fault)
-{
-    return key_copied_alarms(&watch->seeing, watch->service, fault);
-}
-
 static enum status look_at_reveals(struct watch *watch, struct fault *fault)
 {
     return subject_limit_alarms(&watch->seeing, watch->service, fault);
@@ -185,7 +180,7 @@ static enum status look(struct watch *watch, struct fault *fault)
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
         watch_tables,     look_at_signers,    watch_witnesses,    watch_anchors,      watch_policy,
         watch_people,     watch_destinations, watch_keys,         watch_freezes,      watch_compromise_drill,
-        look_at_media,    look_at_copies,     look_at_reveals,    watch_trail_copies, watch_reviews,
+        look_at_media,    watch_copied,       look_at_reveals,    watch_trail_copies, watch_reviews,
         look_at_suspense, watch_announced,    look_at_quarantine, watch_trail,        watch_subjects,
         remember};
     enum status status = STATUS_OK;
@@ -490,6 +485,7 @@ void watch_stop(struct watch *watch)
     free(watch->reports);
     free(watch->suspects);
     free(watch->announced);
+    free(watch->copied);
     alarm_list_free(&watch->alarms);
     alarm_list_free(&watch->seeing);
     json_decref(watch->told);

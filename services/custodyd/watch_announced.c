@@ -10,10 +10,7 @@
 #include "watch_core.h"
 
 #define ANNOUNCED_MAX 256 /* that are told; the others when these are over */
-#define PAGE 64
-#define PAGES_AT_ONCE 4 /* of what is older than the start, in each look */
-#define AGAIN 4096 /* entries at the end that are searched in each look: one may have been hidden in the last one */
-#define SOON_US 10000000 /* in which the signer says until when */
+#define SOON_US 10000000  /* in which the signer says until when */
 
 static int compare(const void *a, const void *b)
 {
@@ -47,26 +44,11 @@ static enum status take_entry(struct watch *watch, const struct store_leaf *entr
     return STATUS_OK;
 }
 
-/* Nothing that was announced then is open any more. */
-static bool is_past(const struct watch *watch, int64_t at_utc_us)
+/* Nothing that was announced before is open any more. */
+static int64_t oldest(const struct watch *watch)
 {
     int64_t life_s = watch->service->options.withdrawal_ttl_s + POLICY_DELAY_MAX_S;
-    return at_utc_us < clock_utc_us(watch->service->clock) - life_s * 1000000;
-}
-
-static enum status take_pages(struct watch *watch, struct trail_search *inout, size_t pages, struct fault *fault)
-{
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && !inout->over && pages-- > 0) {
-        struct store_leaf_list page = {0};
-        status = trail_signed_next(&page, watch->service->trail, inout, fault);
-        for (size_t i = 0; status == STATUS_OK && i < page.count; i++) {
-            status = take_entry(watch, &page.rows[i], fault);
-        }
-        inout->over = inout->over || (page.count > 0 && is_past(watch, page.rows[page.count - 1].ts_utc_us));
-        store_leaf_list_free(&page);
-    }
-    return status;
+    return clock_utc_us(watch->service->clock) - life_s * 1000000;
 }
 
 /* What is over need not be known when it is not found again. */
@@ -83,22 +65,15 @@ static void forget(struct watch *watch, uint64_t below)
 
 static enum status find(struct watch *watch, struct fault *fault)
 {
-    struct trail_checkpoint newest = {0};
-    const struct store_leaf_filter filter = {
-        .act = audit_action_text(AUDIT_WITHDRAWAL_ANNOUNCED), .newest_first = true, .limit = PAGE};
-    struct trail_search end = {.filter = filter};
-    enum status status = trail_checkpoint_newest(&newest, watch->service->trail, fault);
-    if (status != STATUS_OK) {
-        return status;
+    uint64_t again = 0;
+    watch->announcements.action = AUDIT_WITHDRAWAL_ANNOUNCED;
+    watch->announcements.oldest_utc_us = oldest(watch);
+    watch->announcements.take = take_entry;
+    enum status status = watch_entries_find(&again, watch, &watch->announcements, fault);
+    if (status == STATUS_OK) {
+        forget(watch, again);
     }
-    bytes_free(&newest.note);
-    end.filter.from_seq = newest.checkpoint.size > AGAIN ? newest.checkpoint.size - AGAIN : 0;
-    forget(watch, end.filter.from_seq);
-    status = take_pages(watch, &end, SIZE_MAX, fault);
-    if (watch->announced_before.filter.limit == 0) {
-        watch->announced_before.filter = filter;
-    }
-    return status == STATUS_OK ? take_pages(watch, &watch->announced_before, PAGES_AT_ONCE, fault) : status;
+    return status;
 }
 
 /* When it is over */
@@ -180,7 +155,7 @@ static enum status tell(struct watch *watch, const struct announced *item, int64
 static enum status look_at(struct watch *watch, struct announced *item, struct fault *fault)
 {
     struct said said = {.withdrawal = &item->withdrawal};
-    item->over = is_past(watch, item->at_utc_us); /* also of one whose rows are gone, which no entry ends */
+    item->over = item->at_utc_us < oldest(watch); /* also of one whose rows are gone, which no entry ends */
     int64_t age_us = clock_utc_us(watch->service->clock) - item->at_utc_us;
     enum status status = store_read(watch->service->store, ask_rows_in, &said, fault);
     if (status == STATUS_OK && !said.waits) {

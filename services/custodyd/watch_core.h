@@ -45,6 +45,21 @@ struct announced {
     bool over; /* a signed entry says so */
 };
 
+/* A key that a copy of was used, by signed entries. */
+struct copied_key {
+    struct digest key;
+    uint64_t on; /* how often it had changed when it was stopped; KEY_SPENDING_ON_UNKNOWN */
+    int64_t first_at_utc_us;
+};
+
+/* Signed entries of an action, as they are found: watch_entries_find. */
+struct watch_entries {
+    enum audit_action action;
+    int64_t oldest_utc_us; /* older ones are not wanted */
+    enum status (*take)(struct watch *watch, const struct store_leaf *entry, struct fault *fault);
+    struct trail_search before; /* among the entries of before the start */
+};
+
 struct watch {
     struct service *service;
     struct key_spending *spending;
@@ -82,8 +97,11 @@ struct watch {
     uint64_t corrupt_told;       /* how much of what was found wrong there the trail was told */
     struct announced *announced; /* owned, by their numbers */
     size_t announced_count;
-    struct trail_search announced_before; /* among the entries of before the start */
-    struct alarm_list seeing;             /* in this look */
+    struct watch_entries announcements;
+    struct copied_key *copied; /* owned */
+    size_t copied_count;
+    struct watch_entries copies;
+    struct alarm_list seeing; /* in this look */
 
     pthread_t thread;
     bool running;
@@ -104,6 +122,14 @@ MUST_CHECK enum status watch_tell(struct watch *watch, const struct news *news, 
 /* The same for what is over already: it is no alarm. */
 MUST_CHECK enum status watch_tell_past(struct watch *watch, const struct news *news, struct fault *fault);
 
+/*
+ * Takes the signed entries at the end of the trail, those of the last look among them, and some of the older ones,
+ * until all were taken. Out: the first number that the next look takes again. STATUS_NOT_READY before there is a
+ * checkpoint.
+ */
+MUST_CHECK enum status watch_entries_find(uint64_t *out_again, struct watch *watch, struct watch_entries *inout,
+                                          struct fault *fault);
+
 /* The value of what was told last of this subject, here or by another instance; "" for nothing. */
 MUST_CHECK enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch *watch, const char *subject,
                                   struct fault *fault);
@@ -116,6 +142,12 @@ void watch_trail_start(struct watch *watch);
 
 /* watch_trail.c: has the sessions that were made before refused, too, while a new one would be for its tables. */
 MUST_CHECK enum status watch_tables(struct watch *watch, struct fault *fault);
+
+/*
+ * watch_copied.c: adds an alarm for each key that a copy of was used, from the first such use until the key has changed
+ * since it was stopped: people have then resumed it, or given it up.
+ */
+MUST_CHECK enum status watch_copied(struct watch *watch, struct fault *fault);
 
 /* watch_announced.c: adds what was announced to the signer to the alarms, until it is over. */
 MUST_CHECK enum status watch_announced(struct watch *watch, struct fault *fault);

@@ -100,6 +100,67 @@ class TakenBack(Watched):
         self.assertProven("trail", place.export_trail())
 
 
+class GoneRows(Watched):
+    def listed(self):
+        return [alarm["object_id"] for alarm in self.place.call("GET", "/v1/alarms").json["alarms"] if alarm["code"] == "key.copied_use"]
+
+    def used(self):
+        """A payment that a copied key made while the service was away: its transaction."""
+        place = self.place
+        place.withdraw(77)
+        signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
+        place.stop("custodyd")
+        outside.to_ledger(place, signed, key)
+        return digest("transaction", signed["document"])
+
+    def look(self):
+        """Until a look has seen everything that began after this."""
+        for _ in range(2):
+            looked = self.place.call("GET", "/v1/alarms").json["looked_at"]
+            eventually(lambda looked=looked: self.place.call("GET", "/v1/alarms").json["looked_at"] > looked, "a look")
+
+
+class GoneEntry(GoneRows):
+    def test_an_entry_that_was_taken_away_before_it_is_one(self):
+        """The trail is told again, and shows that something was taken away; until then it is an alarm all the same."""
+        place = self.place
+        oid = self.used()
+        place.psql("""CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+            $$ BEGIN DELETE FROM audit.pending WHERE pid = NEW.pid; RETURN NEW; END $$;
+            CREATE TRIGGER lose AFTER INSERT ON audit.pending FOR EACH ROW WHEN (convert_from(NEW.evt, 'UTF8') LIKE '%"act":"key.copied_use"%')
+            EXECUTE FUNCTION public.lose()""")
+        place.start_unready()
+        eventually(self.listed, "it is an alarm")
+        self.assertEqual((self.listed(), self.entries("key.copied_use")), ([self.key()["key_id"]], []))
+        place.psql("DROP TRIGGER lose ON audit.pending")
+        self.assertStopped(oid)
+        status, said = place.verify("trail", place.export_trail())
+        self.assertEqual((status, f"of transaction {oid}, but 1 is due" in said), (1, True), said)
+
+
+class GoneMark(GoneRows):
+    def test_a_mark_that_is_gone_ends_no_alarm(self):
+        """Nor one that says that people have decided; nor a start after that."""
+        place = self.place
+        oid = self.used()
+        place.start_unready()
+        self.assertStopped(oid)
+        [entry] = self.entries("key.copied_use")
+        self.assertEqual(self.event(entry)["facts"]["transitions"], str(self.key()["transitions"]))
+        mark = f"custody.mark WHERE subject = 'key.copied_use/{oid}'"
+        for change in (f"UPDATE custody.mark SET value = '{self.key()['key_id']}/0' WHERE subject = 'key.copied_use/{oid}'", f"DELETE FROM {mark}"):
+            with self.subTest(change):
+                self.assertEqual(place.value(f"SELECT count(*) FROM {mark}"), "1")
+                place.psql(change)
+                self.look()
+                self.assertEqual(self.listed(), [self.key()["key_id"]])
+        place.stop("custodyd")
+        place.start_unready()
+        eventually(self.listed, "it is an alarm after a start")
+        self.assertEqual((self.listed(), len(self.entries("key.copied_use"))), ([self.key()["key_id"]], 1))
+        self.assertProven("trail", place.export_trail())
+
+
 class RetiredKey(Watched):
     def test_a_key_that_is_in_no_wallet_any_more_is_watched_without_its_document(self):
         place = self.place

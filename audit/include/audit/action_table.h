@@ -152,7 +152,7 @@
     X(KEY_ALARM, "key.alarm", KEYS, "transaction", "ok", "key transaction", "height key",                              \
       "The signers stopped a key that a copy had used; again with the same correlation when the entry leaves for an "  \
       "archive.")                                                                                                      \
-    X(KEY_COPIED_USE, "key.copied_use", KEYS, "transaction", "error", "key transaction", "height key",                 \
+    X(KEY_COPIED_USE, "key.copied_use", KEYS, "transaction", "error", "key transaction", "height key transitions?",    \
       "A key of ours signed something that we did not ask for: there is a copy.")                                      \
     X(KEY_RECEIPT_ALARM, "key.receipt_alarm", KEYS, "key", "error", "asset transaction", "address amount state",       \
       "Something was paid to a key that must not receive.")                                                            \

@@ -55,35 +55,6 @@ enum status store_mark_set_unless(struct store_mark *out, struct store_tx *tx, c
     return status;
 }
 
-static const struct column values_columns[] = {
-    COLUMN(struct store_mark_value, value, "value", COLUMN_TEXT),
-    COLUMN(struct store_mark_value, first_at_utc_us, "first_at", COLUMN_TIME),
-    COLUMN(struct store_mark_value, count, "count", COLUMN_UINT64),
-};
-
-static const struct row_shape values_shape = ROW_SHAPE(struct store_mark_value, values_columns);
-
-static const struct statement values = {
-    "mark_values",
-    "SELECT value, min(changed_at) AS first_at, count(*) AS count FROM custody.mark"
-    " WHERE starts_with(subject, $1::text) GROUP BY value ORDER BY first_at, value LIMIT $2::bigint",
-    2,
-};
-
-enum status store_mark_values(struct store_mark_values *out, const struct store_tx *tx, const char *prefix,
-                              struct fault *fault)
-{
-    struct parameters p = {0};
-    struct row_array array = {0};
-    parameter_text(&p, prefix);
-    parameter_uint64(&p, STORE_MARK_VALUES_MAX);
-    enum status status = tx_read_all(tx, &array, &values_shape, &values, &p, fault);
-    if (status == STATUS_OK) {
-        *out = (struct store_mark_values){.rows = array.rows, .count = array.count};
-    }
-    return status;
-}
-
 enum status store_mark_get(char out[STORE_MARK_VALUE_SIZE], const struct store_tx *tx, const char *subject,
                            struct fault *fault)
 {

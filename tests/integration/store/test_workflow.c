@@ -584,18 +584,10 @@ Test(workflow, a_change_is_seen_once)
     cr_expect_str_eq(value, "down");
     cr_expect_eq(store_mark_get(value, tx, "token/b", NULL), STATUS_NOT_FOUND);
     struct store_mark first = {0};
-    struct store_mark second = {0};
-    cr_assert_eq(store_mark_set(&first, tx, "copied/a", "k/1", NULL), STATUS_OK);
-    cr_assert_eq(store_mark_set(&second, tx, "copied/b", "k/1", NULL), STATUS_OK);
-    cr_assert_eq(store_mark_set(&second, tx, "copied/a", "k/1", NULL), STATUS_OK);
-    cr_expect_eq(first.changed_at_utc_us, second.changed_at_utc_us);
-    struct store_mark_values values = {0};
-    cr_assert_eq(store_mark_values(&values, tx, "copied/", NULL), STATUS_OK);
-    cr_assert_eq(values.count, 1);
-    cr_expect_str_eq(values.rows[0].value, "k/1");
-    cr_expect_eq(values.rows[0].count, 2);
-    cr_expect_eq(values.rows[0].first_at_utc_us, first.changed_at_utc_us);
-    free(values.rows);
+    struct store_mark again = {0};
+    cr_assert_eq(store_mark_set(&first, tx, "token/b", "down", NULL), STATUS_OK);
+    cr_assert_eq(store_mark_set(&again, tx, "token/b", "down", NULL), STATUS_OK);
+    cr_expect_eq(first.changed_at_utc_us, again.changed_at_utc_us);
     store_rollback(tx);
 }
 

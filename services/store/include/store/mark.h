@@ -9,7 +9,6 @@
 
 #define STORE_MARK_SUBJECT_SIZE 256
 #define STORE_MARK_VALUE_SIZE 128
-#define STORE_MARK_VALUES_MAX 4096
 
 /* How a value was found. */
 struct store_mark {
@@ -31,26 +30,6 @@ MUST_CHECK enum status store_mark_set(struct store_mark *out, struct store_tx *t
  */
 MUST_CHECK enum status store_mark_set_unless(struct store_mark *out, struct store_tx *tx, const char *subject,
                                              const char *value, const char *lasting, struct fault *fault);
-
-/* A value that marks have, and how many of them. */
-struct store_mark_value {
-    char value[STORE_MARK_VALUE_SIZE];
-    int64_t first_at_utc_us; /* since when the first of them has it */
-    uint64_t count;
-};
-
-/* Values, owned. */
-struct store_mark_values {
-    struct store_mark_value *rows;
-    size_t count;
-};
-
-/*
- * The different values of the marks whose subject begins with `prefix`, the one that is there for longest first, at
- * most STORE_MARK_VALUES_MAX. Out: free(out->rows).
- */
-MUST_CHECK enum status store_mark_values(struct store_mark_values *out, const struct store_tx *tx, const char *prefix,
-                                         struct fault *fault);
 
 /* The value of a mark; STATUS_NOT_FOUND. */
 MUST_CHECK enum status store_mark_get(char out[STORE_MARK_VALUE_SIZE], const struct store_tx *tx, const char *subject,
