@@ -22,7 +22,7 @@
 
 #define BLOCKS_AT_ONCE 64
 #define PENDING_MAX 64
-#define TOLD_BY_OTHERS_US 10000000 /* in which the trail shows what another process told */
+#define UNTOLD_US 10000000 /* in which the trail tells it */
 #define MARK_SCANNED "ledger/scanned"
 
 /* A use that is being dealt with. */
@@ -33,8 +33,7 @@ struct copied {
     int64_t seen_utc_us;
     struct told {
         bool done;
-        int64_t marked_us;      /* monotonic: since when it is marked as told; 0: it was not looked at */
-        int64_t entered_utc_us; /* this process told it then; 0: it did not */
+        struct news_telling last;
     } used, dealt_with;
 };
 
@@ -227,17 +226,13 @@ static enum status stop_asset(struct service *service, const struct digest *asse
 }
 
 /* With `key.copied_use` how often the key had changed when it was stopped: an alarm until it changes again. */
-static enum status tell_copied(bool *out_entered, struct service *service, const struct copied *copied,
-                               enum audit_action action, bool anyway, struct fault *fault)
+static enum status tell_copied(struct service *service, const struct copied *copied, enum audit_action action,
+                               bool anyway, struct fault *fault)
 {
     char text[24];
     char key[DIGEST_HEX_LEN + 1];
-    struct news news = {.action = action,
-                        .object_type = RECORD_TRANSACTION,
-                        .anyway = anyway,
-                        .out_entered = out_entered,
-                        .once = !anyway,
-                        .value = "told"};
+    struct news news = {
+        .action = action, .object_type = RECORD_TRANSACTION, .anyway = anyway, .once = !anyway, .value = "told"};
     digest_format(news.object_id, &copied->use.transaction);
     (void)snprintf(news.subject, sizeof(news.subject), "%s/%s", audit_action_text(action), news.object_id);
     (void)snprintf(text, sizeof(text), "%" PRIu64, copied->use.height);
@@ -254,17 +249,6 @@ static enum status tell_copied(bool *out_entered, struct service *service, const
     return news_tell(NULL, service, &news, fault);
 }
 
-/* Whether the trail has a signed entry of this time or later: what was put on its way before is there, or is lost. */
-static bool is_trail_at(const struct service *service, int64_t at_utc_us)
-{
-    const struct store_leaf_filter any = {.act = NULL};
-    struct store_leaf_list newest = {0};
-    bool at = trail_signed_newest(&newest, service->trail, &any, NULL) == STATUS_OK && newest.count > 0 &&
-              newest.rows[0].ts_utc_us >= at_utc_us;
-    store_leaf_list_free(&newest);
-    return at;
-}
-
 /*
  * True when the signed trail tells it. A mark is a row: whoever writes to the database sets it before, so that it seems
  * to be told, and takes an entry away that is on its way. Another process may have told it, too: so that is waited for,
@@ -274,19 +258,14 @@ static bool tell_once(struct told *inout, struct service *service, const struct 
                       enum audit_action action)
 {
     bool known = false;
-    bool entered = false;
-    int64_t now_us = clock_monotonic_us(service->clock);
     enum status status = inout->done ? STATUS_OK : in_trail(&known, service, &copied->use.transaction, action, NULL);
     inout->done = inout->done || (status == STATUS_OK && known);
     if (inout->done) {
         return true;
     }
-    bool late = inout->entered_utc_us != 0 ? is_trail_at(service, inout->entered_utc_us + TOLD_BY_OTHERS_US)
-                                           : inout->marked_us != 0 && now_us - inout->marked_us >= TOLD_BY_OTHERS_US;
-    bool first = inout->entered_utc_us == 0 && inout->marked_us == 0;
-    if ((late || first) && tell_copied(&entered, service, copied, action, late, NULL) == STATUS_OK) {
-        inout->marked_us = now_us;
-        inout->entered_utc_us = entered ? clock_utc_us(service->clock) : 0;
+    bool lost = news_is_lost(&inout->last, service);
+    if ((lost || inout->last.at_us == 0) && tell_copied(service, copied, action, lost, NULL) == STATUS_OK) {
+        news_telling_now(&inout->last, service);
     }
     return false;
 }
@@ -360,7 +339,7 @@ static enum status add_pending(struct key_spending *spending, const struct key_s
 bool key_spending_untold(struct digest *out_key, int64_t *out_since_utc_us, const struct key_spending *spending,
                          size_t at)
 {
-    int64_t before_utc_us = clock_utc_us(spending->service->clock) - TOLD_BY_OTHERS_US;
+    int64_t before_utc_us = clock_utc_us(spending->service->clock) - UNTOLD_US;
     for (size_t i = 0; i < spending->pending_count; i++) {
         const struct copied *copied = &spending->pending[i];
         if (!copied->used.done && copied->seen_utc_us <= before_utc_us && at-- == 0) {

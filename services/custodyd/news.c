@@ -4,6 +4,10 @@
 #include "news.h"
 
 #include "record.h"
+#include "trail_leaf.h"
+#include "trail_signed.h"
+
+#define ON_ITS_WAY_US 10000000
 
 void news_fact(struct news *news, const char *name, const char *value)
 {
@@ -77,9 +81,6 @@ enum status news_tell_in(int64_t *out_seen_at_utc_us, struct service *service, s
         *out_seen_at_utc_us = mark.changed_at_utc_us;
     }
     bool enter = status == STATUS_OK && (news->anyway || (mark.changed && !(news->calm && mark.previous[0] == '\0')));
-    if (news->out_entered != NULL) {
-        *news->out_entered = enter;
-    }
     if (!enter) {
         return status;
     }
@@ -115,5 +116,43 @@ enum status news_tell(int64_t *out_seen_at_utc_us, struct service *service, cons
     if (status == STATUS_OK && out_seen_at_utc_us != NULL) {
         *out_seen_at_utc_us = telling.seen_at_utc_us;
     }
+    return status;
+}
+
+void news_telling_now(struct news_telling *out, const struct service *service)
+{
+    out->at_us = clock_monotonic_us(service->clock);
+    out->at_utc_us = clock_utc_us(service->clock);
+}
+
+bool news_is_lost(const struct news_telling *last, const struct service *service)
+{
+    return last->at_us != 0 && clock_monotonic_us(service->clock) - last->at_us >= ON_ITS_WAY_US &&
+           trail_signed_reached(service->trail, last->at_utc_us + ON_ITS_WAY_US);
+}
+
+static bool has_facts(const struct store_leaf *entry, const struct news *news)
+{
+    struct audit_event event = {0};
+    bool has = trail_leaf_event(&event, entry, NULL) == STATUS_OK;
+    for (size_t i = 0; has && i < news->fact_count; i++) {
+        const char *fact = audit_event_fact(&event, news->fact_names[i]);
+        has = fact != NULL && strcmp(fact, news->fact_values[i]) == 0;
+    }
+    audit_event_wipe(&event);
+    return has;
+}
+
+enum status news_is_told(bool *out, const struct service *service, const struct news *news, struct fault *fault)
+{
+    struct store_leaf_list list = {0};
+    const struct store_leaf_filter filter = {
+        .act = audit_action_text(news->action), .otype = news->object_type, .oid = news->object_id};
+    enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
+    *out = false;
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        *out = *out || has_facts(&list.rows[i], news);
+    }
+    store_leaf_list_free(&list);
     return status;
 }

@@ -16,7 +16,7 @@ struct news {
     const char *value;   /* printable, without spaces; borrowed */
     bool calm;           /* nothing to tell when it was never seen before */
     bool anyway;         /* an entry is made whatever the mark was */
-    bool *out_entered;   /* whether one was; NULL: nobody asks */
+    bool unrepeated;     /* no other entry about the object has these facts: what was told the trail says, no mark */
     bool once;           /* a mark that is there is told already, whatever its value */
     const char *lasting; /* a value that the mark keeps, once it has it; NULL: none; borrowed */
     enum audit_action action;
@@ -33,6 +33,21 @@ struct news {
     struct digest refs[NEWS_FACTS_MAX];
 };
 
+/* When news were told last, by whichever process: then their mark was set, or found. */
+struct news_telling {
+    int64_t at_us; /* monotonic; 0: never */
+    int64_t at_utc_us;
+};
+
+/* They are told now. */
+void news_telling_now(struct news_telling *out, const struct service *service);
+
+/*
+ * Whether an entry of them that was on its way then would stand in the signed trail by now: when it does not, it was
+ * taken away, or the mark was somebody else's, and they are told anyway.
+ */
+bool news_is_lost(const struct news_telling *last, const struct service *service);
+
 /* Adds a fact (nothing when the value is empty) or a reference (nothing when it is zero). */
 void news_fact(struct news *news, const char *name, const char *value);
 void news_ref(struct news *news, const char *name, const struct digest *digest);
@@ -47,5 +62,9 @@ MUST_CHECK enum status news_tell_in(int64_t *out_seen_at_utc_us, struct service 
 /* The same in a transaction of its own. */
 MUST_CHECK enum status news_tell(int64_t *out_seen_at_utc_us, struct service *service, const struct news *news,
                                  struct fault *fault);
+
+/* Whether one of the newest signed entries of this action about the object has these facts. */
+MUST_CHECK enum status news_is_told(bool *out, const struct service *service, const struct news *news,
+                                    struct fault *fault);
 
 #endif

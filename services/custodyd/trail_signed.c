@@ -443,6 +443,16 @@ enum status trail_signed_newest(struct store_leaf_list *out, struct trail *trail
     return status;
 }
 
+bool trail_signed_reached(struct trail *trail, int64_t at_utc_us)
+{
+    const struct store_leaf_filter any = {.act = NULL};
+    struct store_leaf_list newest = {0};
+    bool reached = trail_signed_newest(&newest, trail, &any, NULL) == STATUS_OK && newest.count > 0 &&
+                   newest.rows[0].ts_utc_us >= at_utc_us;
+    store_leaf_list_free(&newest);
+    return reached;
+}
+
 /* Whether a signed entry tells the root of the first entries. `proof`: from them to the checkpoint. */
 static bool tells_root(const struct store_leaf *row, uint64_t first, const struct audit_proof *proof,
                        const struct audit_checkpoint *checkpoint)

@@ -57,6 +57,12 @@ MUST_CHECK enum status trail_signed_newest(struct store_leaf_list *out, struct t
                                            const struct store_leaf_filter *filter, struct fault *fault);
 
 /*
+ * Whether there is a signed entry of this time or later: what was put on its way before stands in the trail then, or is
+ * lost.
+ */
+bool trail_signed_reached(struct trail *trail, int64_t at_utc_us);
+
+/*
  * Row `seq` (or one of those three) is not what was signed, or is not there: the log says it, and trail_doubted. It
  * is news once of each row, and again when the row is another one than it was then, or was mended meanwhile; when 64
  * rows are known, of one more in an hour. `row`: as it stands there; NULL when it was not looked at.

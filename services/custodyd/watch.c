@@ -18,22 +18,68 @@
 
 /* Telling. */
 
+static enum status tell_now(int64_t *out_seen_at_utc_us, struct watch *watch, const struct news *news,
+                            struct fault *fault)
+{
+    struct news_telling told = {0};
+    enum status status = news_tell(out_seen_at_utc_us, watch->service, news, fault);
+    if (status == STATUS_OK && news->unrepeated && !news->calm) {
+        news_telling_now(&told, watch->service);
+    }
+    if (status == STATUS_OK &&
+        json_object_set_new(watch->told, news->subject,
+                            json_pack("[s, I, I, I]", news->value, (json_int_t)*out_seen_at_utc_us,
+                                      (json_int_t)told.at_us, (json_int_t)told.at_utc_us)) != 0) {
+        status = fault_set(fault, STATUS_NO_MEMORY, "watch", "%s", "");
+    }
+    return status;
+}
+
+/* Whether it happened before the first entry that is kept here: then it may be told in an archive. */
+static bool may_have_left(const struct watch *watch, const struct news *news)
+{
+    const struct store_leaf_filter any = {.limit = 1};
+    struct store_leaf_list first = {0};
+    bool has = trail_signed_list(&first, NULL, watch->service->trail, &any, NULL) == STATUS_OK && first.count > 0;
+    bool left = has && news->since_utc_us < first.rows[0].ts_utc_us;
+    store_leaf_list_free(&first);
+    return left;
+}
+
+/*
+ * A mark that was set before keeps nothing out of the trail, nor does somebody who takes an entry away on its way. When
+ * the trail cannot be asked, it is with the next look.
+ */
+static enum status tell_again(struct watch *watch, const struct news *news, json_t *known, struct fault *fault)
+{
+    const struct news_telling last = {.at_us = json_integer_value(json_array_get(known, 2)),
+                                      .at_utc_us = json_integer_value(json_array_get(known, 3))};
+    struct news again = *news;
+    bool told = false;
+    int64_t ignored = 0;
+    if (last.at_us == 0 || !news_is_lost(&last, watch->service) ||
+        news_is_told(&told, watch->service, news, NULL) != STATUS_OK) {
+        return STATUS_OK;
+    }
+    if (told || may_have_left(watch, news)) {
+        return json_array_set_new(known, 2, json_integer(0)) == 0
+                   ? STATUS_OK
+                   : fault_set(fault, STATUS_NO_MEMORY, "watch", "%s", "");
+    }
+    again.anyway = true;
+    return tell_now(&ignored, watch, &again, fault);
+}
+
 static enum status tell_trail(int64_t *out_seen_at_utc_us, struct watch *watch, const struct news *news,
                               struct fault *fault)
 {
     json_t *known = json_object_get(watch->told, news->subject);
     const char *value = json_string_value(json_array_get(known, 0));
-    if (value != NULL && strcmp(value, news->value) == 0) {
-        *out_seen_at_utc_us = json_integer_value(json_array_get(known, 1));
-        return STATUS_OK;
+    if (value == NULL || strcmp(value, news->value) != 0) {
+        return tell_now(out_seen_at_utc_us, watch, news, fault);
     }
-    enum status status = news_tell(out_seen_at_utc_us, watch->service, news, fault);
-    if (status == STATUS_OK &&
-        json_object_set_new(watch->told, news->subject,
-                            json_pack("[s, I]", news->value, (json_int_t)*out_seen_at_utc_us)) != 0) {
-        status = fault_set(fault, STATUS_NO_MEMORY, "watch", "%s", "");
-    }
-    return status;
+    *out_seen_at_utc_us = json_integer_value(json_array_get(known, 1));
+    return tell_again(watch, news, known, fault);
 }
 
 enum status watch_tell(struct watch *watch, const struct news *news, struct fault *fault)

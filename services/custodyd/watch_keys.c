@@ -34,7 +34,7 @@ static enum status tell_state(struct watch *watch, const struct watched *key, st
     char on[24];
     (void)snprintf(on, sizeof(on), "%" PRIu64, seen->on);
     (void)snprintf(value, sizeof(value), "%s/%s/%s", seen->state, seen->cause, on);
-    struct news news = {.action = AUDIT_KEY_STATE, .value = value};
+    struct news news = {.action = AUDIT_KEY_STATE, .unrepeated = true, .value = value};
     news.reason = is_alarm(key) ? STATUS_KEY_INACTIVE : STATUS_OK;
     news.since_utc_us = seen->since;
     watch_key_news(&news, key, "state");

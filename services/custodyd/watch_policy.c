@@ -31,7 +31,9 @@ static enum status tell_in_force(struct watch *watch, const struct key_board_pol
     const struct policy *policy = service_policy(watch->service);
     struct news news = {.action = AUDIT_POLICY_IN_FORCE,
                         .object_type = RECORD_POLICY,
+                        .unrepeated = true,
                         .calm = policy->version == 1, /* it has been since the ceremony */
+                        .since_utc_us = said->in_force_at,
                         .value = value};
     policies_state_format(value, sizeof(value), &state);
     fill_news(&news, &said->policy, &state);
@@ -46,6 +48,7 @@ static enum status tell_next(struct watch *watch, const struct wire_policy_next 
     struct policies_state state = {.received_at_utc_us = next->received_at, .in_force_at_utc_us = next->in_force_at};
     struct news news = {.action = next->dropped ? AUDIT_POLICY_DROPPED : AUDIT_POLICY_WAITING,
                         .object_type = RECORD_POLICY,
+                        .unrepeated = next->dropped,
                         .reason = next->dropped ? STATUS_OK : STATUS_NOT_READY,
                         .since_utc_us = next->received_at,
                         .value = value};

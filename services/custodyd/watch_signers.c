@@ -153,7 +153,7 @@ static enum status tell_freeze(struct watch *watch, const struct wire_freeze *fr
     const char *state = freeze->frozen ? "frozen" : "thawed";
     (void)snprintf(on, sizeof(on), "%" PRIu64, freeze->on);
     (void)snprintf(value, sizeof(value), "%s/%s", state, on);
-    struct news news = {.action = AUDIT_FREEZE_STATE, .object_type = RECORD_FREEZE, .value = value};
+    struct news news = {.action = AUDIT_FREEZE_STATE, .object_type = RECORD_FREEZE, .unrepeated = true, .value = value};
     news.reason = freeze->frozen ? STATUS_KEY_INACTIVE : STATUS_OK;
     news.since_utc_us = freeze->since;
     record_freeze_id(news.object_id, freeze->scope, freeze->subject);

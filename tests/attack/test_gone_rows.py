@@ -2,13 +2,14 @@
 """The attacker is a superuser of PostgreSQL, and takes rows away or has them say more than was seen: what people are warned of
 stays what the ledger, the signers and the signed trail say."""
 
+import json
 import pathlib
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import strongroom  # noqa: E402
-from strongroom import alike  # noqa: E402
+from strongroom import alike, canonical, digest, time_text, uuid7  # noqa: E402
 
 
 class Gone(strongroom.Case):
@@ -48,6 +49,70 @@ class KeyDocument(Gone):
         place.psql("INSERT INTO custody.document SELECT * FROM public.kept")
         self.until(lambda: self.alarms("key.drill_overdue", key), "its drill is due, and people are told")
         self.until(lambda: not self.alarms("key.attestation_alarm", key), "the alarm is over")
+
+
+class Preset(Gone):
+    def command(self, action, *signers, **fields):
+        document = {"action": action, "chain": self.place.chain, "environment": "demo", "expires_at": time_text(seconds=600), "issued_at": time_text(),
+                    "nonce": uuid7(), "policy": self.place.policy_digest, "reason": "test", "role": "transfer", **fields}
+        return self.place.signed("command", canonical(document), *signers)
+
+    def preset(self, subject, value):
+        self.place.psql(f"""INSERT INTO custody.mark (subject, value) VALUES ('{subject}', '{value}')
+            ON CONFLICT (subject) DO UPDATE SET value = excluded.value""")
+
+    def test_a_mark_that_it_was_told_keeps_no_change_out_of_the_trail(self):
+        """A key that one person suspended, and an asset that one person froze: the rows say before that the trail was told."""
+        place = self.place
+        key = next(row for row in place.call("GET", "/v1/keys").json["keys"] if row.get("role") == "transfer")
+        on = int(place.on("transfer", key["key_id"])) + 1
+        self.preset(f"key/{key['key_id']}/state", f"suspended/command/{on}")
+        self.preset(f"freeze/asset/{place.asset}", "frozen/1")
+        reply = place.call("POST", f"/v1/keys/{key['key_id']}/commands", self.command("key.suspend", "operator-1", key=key["key_id"]))
+        self.assertEqual(reply.status, 200, reply)
+        reply = place.call("POST", "/v1/freezes", self.command("freeze", "operator-1", scope="asset", subject=place.asset))
+        self.assertEqual(reply.status, 200, reply)
+        for act, oid, fact in (("key.state", key["key_id"], ("transitions", str(on))), ("freeze.state", f"asset/{place.asset}", ("number", "1"))):
+            with self.subTest(act):
+                def told(act=act, oid=oid, fact=fact):
+                    return [entry for entry in self.entries(act, oid=oid) if fact in self.event(entry)["facts"].items()]
+                self.assertEqual(len(self.until(told, "the trail is told")), 1)
+
+
+class Version(Gone):
+    def test_an_entry_that_was_taken_away_before_it_is_one(self):
+        """That another version of the policy is in force is told again."""
+        place = self.place
+        [row] = [row for row in place.call("GET", "/v1/policies").json["policies"] if row["state"] == "in_force"]
+        text = canonical({**json.loads(row["policy"]["document"]), "version": 2, "prev": row["digest"], "issued_at": time_text()})
+        place.psql("""CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+            $$ BEGIN DELETE FROM audit.pending WHERE pid = NEW.pid; RETURN NEW; END $$;
+            CREATE TRIGGER lose AFTER INSERT ON audit.pending FOR EACH ROW WHEN (convert_from(NEW.evt, 'UTF8') LIKE '%"act":"policy.in_force"%')
+            EXECUTE FUNCTION public.lose()""")
+        self.assertEqual(place.call("POST", "/v1/policies", place.signed("policy", text, "admin-1", "admin-2")).status, 200)
+        name = digest("policy", text)
+        self.until(lambda: place.value(f"SELECT count(*) FROM custody.mark WHERE subject LIKE '%{name}' AND value LIKE 'in_force%'") == "1", "it is in force")
+        self.assertEqual(self.entries("policy.in_force", oid=name), [])
+        place.psql("DROP TRIGGER lose ON audit.pending")
+        [entry] = self.until(lambda: self.entries("policy.in_force", oid=name), "the trail is told")
+        self.assertEqual(self.event(entry)["facts"]["version"], "2")
+
+
+class Expiry(Gone):
+    def test_a_withdrawal_whose_row_says_that_its_time_is_long(self):
+        """Nobody decides on it any more; it ends when what people were to sign says so, and holds nothing."""
+        place = self.place
+        place.stop("custodyd")
+        place.configure("custodyd", withdrawal_ttl=15)
+        place.start()
+        before = place.wallet()
+        row = place.proposed(21)
+        self.assertEqual(place.wallet()[1], before[1] + 21)
+        place.psql(f"UPDATE custody.withdrawal SET expires_at = expires_at + interval '1 year' WHERE id = '{row['id']}'")
+        ended = place.wait(row["id"], "expired")
+        self.assertGreater(time_text(), row["expires_at"])
+        self.assertEqual((ended["reason"], place.wallet()), ("expired", before))
+        self.until(lambda: self.entries("withdrawal.expire", oid=row["id"]), "the trail has it")
 
 
 if __name__ == "__main__":

@@ -150,8 +150,8 @@ struct store_withdrawal_names {
 };
 
 /*
- * Those that may expire and whose expiry lies before `now_utc_us`, of the ids above `after`, in their order: as many as
- * fit.
+ * Those that may expire and whose expiry, by the column or by the intent, lies before `now_utc_us`, of the ids above
+ * `after`, in their order: as many as fit.
  */
 MUST_CHECK enum status store_withdrawal_expired(struct store_withdrawal_names *out, const struct store_tx *tx,
                                                 int64_t now_utc_us, const struct uuid *after, struct fault *fault);
