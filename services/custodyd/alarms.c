@@ -111,6 +111,7 @@ json_t *alarm_concerns(enum audit_action code)
     } rows[] = {
         {AUDIT_COMPROMISE_DRILL_OVERDUE, {"administrator", "operator"}},
         {AUDIT_COPY_LAG, {"auditor", "operator"}},
+        {AUDIT_DESTINATION_LOST, {"administrator", "operator"}},
         {AUDIT_DESTINATION_REFUSED, {"administrator", "operator"}},
         {AUDIT_FREEZE_STATE, {"administrator", "operator"}},
         {AUDIT_KEY_ATTESTATION_ALARM, {"auditor", "operator"}},

@@ -224,11 +224,10 @@ static bool is_stopping(struct watch *watch)
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        watch_tables,     look_at_signers,    watch_witnesses,    watch_anchors,      watch_policy,
-        watch_people,     watch_destinations, watch_keys,         watch_freezes,      watch_compromise_drill,
-        look_at_media,    watch_copied,       look_at_reveals,    watch_trail_copies, watch_reviews,
-        look_at_suspense, watch_announced,    look_at_quarantine, watch_trail,        watch_subjects,
-        remember};
+        watch_tables,       look_at_signers, watch_witnesses,    watch_anchors, watch_policy,           watch_people,
+        watch_destinations, watch_listed,    watch_keys,         watch_freezes, watch_compromise_drill, look_at_media,
+        watch_copied,       look_at_reveals, watch_trail_copies, watch_reviews, look_at_suspense,       watch_announced,
+        look_at_quarantine, watch_trail,     watch_subjects,     remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -435,6 +434,7 @@ enum status watch_start(struct watch **out, struct service *service, struct faul
     watch->told = json_object();
     watch->destinations_announced = json_object();
     watch->destinations_lost = json_object();
+    watch->listed_known = json_object();
     watch->suspected = json_object();
     memset(watch->away, true, sizeof(watch->away));
     enum status status = key_spending_new(&watch->spending, service, fault);
@@ -532,11 +532,13 @@ void watch_stop(struct watch *watch)
     free(watch->suspects);
     free(watch->announced);
     free(watch->copied);
+    free(watch->listed);
     alarm_list_free(&watch->alarms);
     alarm_list_free(&watch->seeing);
     json_decref(watch->told);
     json_decref(watch->destinations_announced);
     json_decref(watch->destinations_lost);
+    json_decref(watch->listed_known);
     json_decref(watch->suspected);
     (void)pthread_cond_destroy(&watch->changed);
     (void)pthread_mutex_destroy(&watch->mutex);

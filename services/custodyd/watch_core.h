@@ -60,6 +60,16 @@ struct watch_entries {
     struct trail_search before; /* among the entries of before the start */
 };
 
+/* An entry of the allow-list that the signer holds, by signed entries. */
+struct listed {
+    struct digest digest;
+    bool over;                 /* a signed entry says that it was taken off */
+    enum status reason;        /* what is wrong with its row */
+    struct news_telling since; /* when that was seen first; zeros: nothing is */
+};
+
+#define WATCH_LISTINGS 2 /* actions that say so */
+
 struct watch {
     struct service *service;
     struct key_spending *spending;
@@ -101,6 +111,11 @@ struct watch {
     struct copied_key *copied; /* owned */
     size_t copied_count;
     struct watch_entries copies;
+    struct listed *listed; /* owned */
+    size_t listed_count;
+    size_t listed_turn; /* which is looked at next */
+    json_t *listed_known;
+    struct watch_entries listings[WATCH_LISTINGS];
     struct alarm_list seeing; /* in this look */
 
     pthread_t thread;
@@ -142,6 +157,9 @@ void watch_trail_start(struct watch *watch);
 
 /* watch_trail.c: has the sessions that were made before refused, too, while a new one would be for its tables. */
 MUST_CHECK enum status watch_tables(struct watch *watch, struct fault *fault);
+
+/* watch_listed.c: adds an alarm for each entry of the allow-list that the signer holds and no row shows. */
+MUST_CHECK enum status watch_listed(struct watch *watch, struct fault *fault);
 
 /*
  * watch_copied.c: adds an alarm for each key that a copy of was used, from the first such use until the key has changed

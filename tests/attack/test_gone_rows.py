@@ -16,6 +16,11 @@ class Gone(strongroom.Case):
     def alarms(self, code, oid):
         return [alarm for alarm in self.place.call("GET", "/v1/alarms").json["alarms"] if (alarm["code"], alarm["object_id"]) == (code, oid)]
 
+    def command(self, action, *signers, **fields):
+        document = {"action": action, "chain": self.place.chain, "environment": "demo", "expires_at": time_text(seconds=600), "issued_at": time_text(),
+                    "nonce": uuid7(), "policy": self.place.policy_digest, "reason": "test", "role": "transfer", **fields}
+        return self.place.signed("command", canonical(document), *signers)
+
 
 class Payer(strongroom.Case):
     def test_who_paid_in_while_the_row_says_that_the_blocks_were_looked_at(self):
@@ -52,11 +57,6 @@ class KeyDocument(Gone):
 
 
 class Preset(Gone):
-    def command(self, action, *signers, **fields):
-        document = {"action": action, "chain": self.place.chain, "environment": "demo", "expires_at": time_text(seconds=600), "issued_at": time_text(),
-                    "nonce": uuid7(), "policy": self.place.policy_digest, "reason": "test", "role": "transfer", **fields}
-        return self.place.signed("command", canonical(document), *signers)
-
     def preset(self, subject, value):
         self.place.psql(f"""INSERT INTO custody.mark (subject, value) VALUES ('{subject}', '{value}')
             ON CONFLICT (subject) DO UPDATE SET value = excluded.value""")
@@ -77,6 +77,45 @@ class Preset(Gone):
                 def told(act=act, oid=oid, fact=fact):
                     return [entry for entry in self.entries(act, oid=oid) if fact in self.event(entry)["facts"].items()]
                 self.assertEqual(len(self.until(told, "the trail is told")), 1)
+
+
+class Listed(Gone):
+    def shown(self):
+        """The state of the payee on the list, None when it is not there."""
+        rows = self.place.call("GET", "/v1/destinations").json["destinations"]
+        return next((row["state"] for row in rows if json.loads(row["document"])["account"] == self.place.payee), None)
+
+    def assertLost(self, name, reason):
+        self.until(lambda: [entry for entry in self.entries("destination.lost", oid=name)
+                            if (entry["outcome"], self.event(entry)["reason"]) == ("error", reason)], "the trail has it")
+        [alarm] = self.until(lambda: self.alarms("destination.lost", name), "an alarm")
+        self.assertEqual(alarm["facts"]["reason"], reason)
+
+    def test_an_entry_that_the_signer_holds_and_no_row_shows(self):
+        """Who looks at the list sees less than may be paid: so people are told, also after a start, until somebody takes it off."""
+        place = self.place
+        name = digest("destination", json.loads((place.dir / "ceremony/destination.json").read_text())["document"])
+        document = f"kind = 'destination' AND digest = '\\x{name}'"
+        self.assertEqual((self.shown(), self.alarms("destination.lost", name)), ("serving", []))
+        with self.subTest("the row is gone"):
+            place.psql(f"CREATE TABLE public.kept AS SELECT * FROM custody.document WHERE {document}; DELETE FROM custody.document WHERE {document}")
+            self.assertLost(name, "not_found")
+            self.assertIsNone(self.shown())
+            place.stop("custodyd")
+            place.start()
+            self.assertLost(name, "not_found")
+        with self.subTest("it is there again"):
+            place.psql("INSERT INTO custody.document SELECT * FROM public.kept")
+            self.until(lambda: not self.alarms("destination.lost", name), "the alarm is over")
+            self.assertEqual(self.shown(), "serving")
+        with self.subTest("its mark says that somebody took it off"):
+            place.psql(f"UPDATE custody.mark SET value = 'revoked/1970-01-01T00:00:00.000000Z' WHERE subject = 'destination/{name}'")
+            self.assertEqual(self.shown(), "revoked")
+            self.assertLost(name, "mismatch")
+        with self.subTest("somebody takes it off"):
+            order = self.command("destination.revoke", "operator-1", subject=name)
+            self.assertEqual(place.call("POST", "/v1/destinations/revoke", order).status, 200)
+            self.until(lambda: not self.alarms("destination.lost", name), "the alarm is over")
 
 
 class Version(Gone):

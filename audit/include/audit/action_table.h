@@ -109,6 +109,9 @@
       "by? reason", "An entry was taken off the allow-list.")                                                          \
     X(DESTINATION_HELD, "destination.held", POLICY, "destination", "ok", "destination", "serving_at",                  \
       "The signer has the entry on its list.")                                                                         \
+    X(DESTINATION_LOST, "destination.lost", POLICY, "destination", "error", "destination", "",                         \
+      "The trail says that the signer holds an entry of the allow-list, and its row is gone (`not_found`) or says "    \
+      "that somebody took it off (`mismatch`): who looks at the list does not see it.")                                \
     X(DESTINATION_REFUSED, "destination.refused", POLICY, "destination", "error", "destination?", "",                  \
       "The signer was shown an entry again, and refuses it; or rows that stand beside the list hold none.")            \
     X(PERSON_SUSPEND, "person.suspend", POLICY, "person", "ok deny error", "command",                                  \
