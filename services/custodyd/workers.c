@@ -151,21 +151,38 @@ static bool falls_due(struct worker_pool *pool, int64_t *last_us, int64_t period
     return due;
 }
 
+struct items {
+    uint64_t released;
+    uint64_t remade;
+};
+
 static enum status release_in(struct store_tx *tx, void *context, struct fault *fault)
 {
-    uint64_t *count = context;
-    return store_outbox_release(count, tx, fault);
+    struct items *items = context;
+    enum status status = store_outbox_release(&items->released, tx, fault);
+    return status == STATUS_OK ? store_outbox_remake(&items->remade, tx, fault) : status;
 }
 
-/* Work claimed by a custodyd that is gone, or over a connection that was lost, waits for nobody. */
+static void log_items(enum log_level level, const char *event, uint64_t count)
+{
+    char items[24];
+    (void)snprintf(items, sizeof(items), "%" PRIu64, count);
+    if (count > 0) {
+        log_event(level, event, "items", items, NULL);
+    }
+}
+
+/*
+ * Work claimed by a custodyd that is gone, or over a connection that was lost, waits for nobody; nor does a withdrawal
+ * whose work somebody took away.
+ */
 static enum status release(const struct worker_pool *pool, struct fault *fault)
 {
-    uint64_t count = 0;
-    enum status status = store_transact(pool->service->store, release_in, &count, fault);
-    if (status == STATUS_OK && count > 0) {
-        char items[24];
-        (void)snprintf(items, sizeof(items), "%" PRIu64, count);
-        log_event(LOG_LEVEL_INFO, "outbox.released", "items", items, NULL);
+    struct items items = {0};
+    enum status status = store_transact(pool->service->store, release_in, &items, fault);
+    if (status == STATUS_OK) {
+        log_items(LOG_LEVEL_INFO, "outbox.released", items.released);
+        log_items(LOG_LEVEL_WARNING, "outbox.remade", items.remade);
     }
     return status;
 }

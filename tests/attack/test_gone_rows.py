@@ -137,6 +137,26 @@ class Version(Gone):
         self.assertEqual(self.event(entry)["facts"]["version"], "2")
 
 
+class Work(Gone):
+    def test_a_withdrawal_whose_work_was_taken_away(self):
+        """At every step after it was recorded: it goes on, and the log says so."""
+        place = self.place
+        place.psql("""CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+            $$ BEGIN DELETE FROM custody.outbox WHERE id = NEW.id; RETURN NULL; END $$;
+            CREATE TRIGGER lose AFTER INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind <> 'record') EXECUTE FUNCTION public.lose()""")
+        for k, (kind, state) in enumerate((("sign", "recorded"), ("submit", "signed"), ("confirm", "submitted"))):
+            with self.subTest(kind):
+                place.psql(f"""DROP TRIGGER lose ON custody.outbox;
+                    CREATE TRIGGER lose AFTER INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind = '{kind}') EXECUTE FUNCTION public.lose()""")
+                row = place.proposed(31 + k)
+                place.approve(row)
+                place.wait(row["id"], state)
+                self.until(lambda k=k: place.log("custodyd").count("event=outbox.remade") > k, "the log says so")
+                place.psql("ALTER TABLE custody.outbox DISABLE TRIGGER lose")
+                place.wait(row["id"], "confirmed")
+                self.assertProven("evidence", place.export_evidence(row["id"]))
+
+
 class Expiry(Gone):
     def test_a_withdrawal_whose_row_says_that_its_time_is_long(self):
         """Nobody decides on it any more; it ends when what people were to sign says so, and holds nothing."""

@@ -55,6 +55,18 @@ static const struct statement release = {
     0,
 };
 
+/* By the state of the withdrawal, in one snapshot: each move of it and the item that leads on are one transaction. */
+static const struct statement remake = {
+    "outbox_remake",
+    "WITH gone AS (SELECT id, state FROM custody.withdrawal AS w WHERE state IN ('recorded', 'signed', 'submitted')"
+    " AND NOT EXISTS (SELECT FROM custody.outbox AS o WHERE o.withdrawal = w.id AND o.done_at IS NULL)),"
+    " made AS (INSERT INTO custody.outbox (kind, withdrawal) SELECT CASE state WHEN 'recorded' THEN 'sign'"
+    " WHEN 'signed' THEN 'submit' ELSE 'confirm' END, id FROM gone"
+    " ON CONFLICT (withdrawal, kind) DO UPDATE SET done_at = NULL RETURNING id)"
+    " SELECT count(*) AS count FROM made",
+    0,
+};
+
 static const struct statement done = {
     "outbox_done",
     "UPDATE custody.outbox SET done_at = clock_timestamp(), claimed_by = NULL, claimed_since = NULL"
@@ -139,16 +151,26 @@ enum status store_outbox_claim(struct store_tx *tx, struct store_outbox_item *ou
     return STATUS_OK;
 }
 
-enum status store_outbox_release(uint64_t *out, struct store_tx *tx, struct fault *fault)
+static enum status run_count(uint64_t *out, struct store_tx *tx, const struct statement *statement, struct fault *fault)
 {
     static const struct column column[] = {{"count", COLUMN_UINT64, false, 0, sizeof(uint64_t)}};
     static const struct row_shape count_shape = ROW_SHAPE(uint64_t, column);
     uint64_t count = 0;
-    enum status status = tx_read_one(tx, &count, &count_shape, &release, NULL, fault);
+    enum status status = tx_read_one(tx, &count, &count_shape, statement, NULL, fault);
     if (status == STATUS_OK) {
         *out = count;
     }
     return status;
+}
+
+enum status store_outbox_release(uint64_t *out, struct store_tx *tx, struct fault *fault)
+{
+    return run_count(out, tx, &release, fault);
+}
+
+enum status store_outbox_remake(uint64_t *out, struct store_tx *tx, struct fault *fault)
+{
+    return run_count(out, tx, &remake, fault);
 }
 
 enum status store_outbox_end_put(struct store_tx *tx, struct fault *fault)

@@ -62,6 +62,12 @@ MUST_CHECK enum status store_outbox_claim(struct store_tx *tx, struct store_outb
  */
 MUST_CHECK enum status store_outbox_release(uint64_t *out, struct store_tx *tx, struct fault *fault);
 
+/*
+ * Puts the item that leads on from a withdrawal that was recorded, signed or submitted and has none that is not done:
+ * somebody took it away. Out: how many.
+ */
+MUST_CHECK enum status store_outbox_remake(uint64_t *out, struct store_tx *tx, struct fault *fault);
+
 /* Puts an item "end" for every withdrawal that has not ended, and for those in quarantine; again for who had one. */
 MUST_CHECK enum status store_outbox_end_put(struct store_tx *tx, struct fault *fault);
 
