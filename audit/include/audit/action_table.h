@@ -156,7 +156,7 @@
       "The signers stopped a key that a copy had used; again with the same correlation when the entry leaves for an "  \
       "archive.")                                                                                                      \
     X(KEY_COPIED_USE, "key.copied_use", KEYS, "transaction", "error", "key transaction", "height key transitions?",    \
-      "A key of ours signed something that we did not ask for: there is a copy.")                                      \
+      "A key of ours signed what no row here asks for: somebody has a copy of it, or rows are gone or edited.")        \
     X(KEY_RECEIPT_ALARM, "key.receipt_alarm", KEYS, "key", "error", "asset transaction", "address amount state",       \
       "Something was paid to a key that must not receive.")                                                            \
     X(KEY_ATTESTATION_ALARM, "key.attestation_alarm", KEYS, "key", "error", "", "bytes? document?",                    \
