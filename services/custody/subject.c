@@ -3,6 +3,8 @@
  * its commitments. What is revealed is sealed for a key that is made here for this one order, so the service carries it
  * without being able to read it; what was revealed is compared with the commitments before anybody sees it.
  */
+#include <sys/stat.h>
+
 #include "base/seal.h"
 
 #include "answer.h"
@@ -276,8 +278,10 @@ static enum status rows_open(struct revealing *revealing, const char *subject, c
 /* Whatever a value holds, it moves no cursor. */
 static void print_value(const json_t *row)
 {
+    char recorded[SERVICE_TEXT_SIZE];
     char *text = json_dumps(json_object_get(row, "value"), JSON_ENCODE_ANY);
-    (void)printf("%-9s %s\n", json_string_value(json_object_get(row, "field")), text == NULL ? "" : text);
+    (void)printf("%-9s %s recorded %s\n", json_string_value(json_object_get(row, "field")), text == NULL ? "" : text,
+                 command_service_text(recorded, row, "recorded_at"));
     free(text);
 }
 
@@ -287,6 +291,7 @@ static enum status reveal_print(const struct revealing *revealing, bool whole, s
     size_t index = 0;
     json_t *row = NULL;
     if (whole || revealing->options->json) {
+        (void)umask(077); /* a file that is made is for this user alone */
         enum status status = command_output(&stream, revealing->options, fault);
         if (status != STATUS_OK) {
             return status;

@@ -199,6 +199,7 @@ class Subjects(strongroom.Trailed, Case):
         path = self.place.dir / "export.json"
         self.place.custody("subject", "export", subject, "--case", "access-1", "--reason", "request", "--out", str(path),
                            *self.files("auditor-1"), person="auditor-1")
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
         rows = json.loads(path.read_text())["values"]
         self.assertEqual([(row["field"], row["value"]) for row in rows], [("memo", "ü"), ("name", "Seed Before"), ("name", "Seed After")])
         recorded = {value for entry in self.entries("pii.record", oid=subject) for value in self.event(entry)["pii"]}
@@ -207,6 +208,9 @@ class Subjects(strongroom.Trailed, Case):
             self.assertEqual(hmac.new(bytes.fromhex(row["salt"]), message, hashlib.sha256).hexdigest(), row["commitment"])
         self.assertEqual(recorded, {row["commitment"] for row in rows})
         self.assertIn("3 values are those", self.place.custody("subject", "check", "--in", str(path)).stdout)
+        shown = self.place.custody("subject", "reveal", subject, "--case", "access-1", "--fields", "name", "--reason", "request",
+                                   *self.files("auditor-1"), person="auditor-1").stdout.splitlines()[-2:]
+        self.assertEqual(shown, [f"name      \"{row['value']}\" recorded {row['recorded_at']}" for row in rows[1:]])  # which is the newest
         rows[0]["value"] = "u"
         path.write_text(json.dumps({"values": rows}))
         self.assertIn("not the one", self.place.custody("subject", "check", "--in", str(path), check=False).stderr)
