@@ -196,6 +196,7 @@ struct listing {
     struct audit_key keys[ORDERS_MAX + 1];
     uint64_t from[ORDERS_MAX + 1];
     size_t count;
+    const json_t *held; /* rotations of the trust file; NULL for none */
     json_t *rotations;
     json_t *forks;
 };
@@ -252,6 +253,25 @@ static enum status list_rotations(struct listing *inout, struct fault *fault)
     return whole ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, "trust", "%s", "");
 }
 
+/*
+ * The log that is looked at ends, and the service shows no rotation of it: a backup from before it has none. What the
+ * trust file has stays; nobody gets that log back by it, since its end has a root.
+ */
+static enum status keep_rotations(struct listing *inout, struct fault *fault)
+{
+    bool whole = true;
+    for (size_t i = 0; i < json_array_size(inout->held); i++) {
+        json_t *row = json_array_get(inout->held, i);
+        const char *text = json_string_value(row);
+        if (trust_rotation_is_of(text, inout->keys[0].name)) {
+            (void)fprintf(stderr, "the service has no order for the rotation %s: kept as the trust file has it\n",
+                          text);
+            whole = json_array_append(inout->rotations, row) == 0 && whole;
+        }
+    }
+    return whole ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, "trust", "%s", "");
+}
+
 /* The log ends, and the next one is looked at. */
 static enum status list_fork(struct listing *inout, const struct command *order, const struct digest *digest,
                              struct fault *fault)
@@ -266,7 +286,9 @@ static enum status list_fork(struct listing *inout, const struct command *order,
         status = fault_set(fault, STATUS_MISMATCH, "orders", "one is about %s, which follows no log of the trust file",
                            next.name);
     }
-    status = status == STATUS_OK ? list_rotations(inout, fault) : status;
+    if (status == STATUS_OK) {
+        status = inout->count == 1 ? keep_rotations(inout, fault) : list_rotations(inout, fault);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -319,6 +341,7 @@ static enum status add_orders(json_t *file, const struct rotations *rotations, s
     if (listing == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "trust", "%s", "");
     }
+    listing->held = json_object_get(file, "rotations");
     listing->rotations = json_array();
     listing->forks = json_array();
     enum status status = list_orders(listing, json_string_value(json_object_get(file, "log")), rotations, fault);

@@ -112,8 +112,7 @@ static enum status read_fork(struct audit_checkpoint *out_end, const char **out_
     return STATUS_OK;
 }
 
-/* Rotations of logs that were ended stand before those of the newest one. */
-static bool is_of(const char *row, const char *origin)
+bool trust_rotation_is_of(const char *row, const char *origin)
 {
     const char *vkey = row == NULL ? NULL : strchr(row, ' ');
     size_t len = strlen(origin);
@@ -145,7 +144,7 @@ static enum status read_keys(struct audit_log_terms *out, struct audit_checkpoin
     }
     for (size_t i = 0; status == STATUS_OK && i < json_array_size(file->rotations); i++) {
         const char *row = json_string_value(json_array_get(file->rotations, i));
-        if (forks == 0 || is_of(row, out->rows[0].key.name)) {
+        if (forks == 0 || trust_rotation_is_of(row, out->rows[0].key.name)) {
             status = read_rotation(out, row, fault);
         }
     }

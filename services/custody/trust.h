@@ -79,6 +79,12 @@ MUST_CHECK enum status trust_open(struct trust *out, const struct custody_option
 void trust_wipe(struct trust *trust);
 
 /*
+ * Whether a text of `rotations` is about the log of that origin. Those of logs that were ended stand before those of
+ * the newest one. NULL is about none.
+ */
+bool trust_rotation_is_of(const char *row, const char *origin);
+
+/*
  * Finds the group of an account in the allow-list (`destinations` of GET /v1/destinations), by an entry that its
  * governance quorum signed. False, and nothing written, when there is none that verifies.
  */

@@ -2,6 +2,7 @@
 """A trail that cannot go on: its end is lost, and the audit signer has signed more than anybody has. People end it by an order of
 the quorum and the next log begins (docs/incident.md), with the database as it is, or with a backup of it."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ import unittest
 
 import by_hand
 import strongroom
+import tlog
 
 ORIGIN = "strongroom.demo/audit/v1"
 
@@ -151,6 +153,17 @@ class Incident(Page):
         done = self.place.custody("audit", "copy", "--dir", str(copy), person="auditor-1", check=False)
         self.assertEqual((done.returncode, "One that follows another begins in a new folder" in done.stderr), (1, True), done)
 
+    def check_kept_rotation(self, trust, log):
+        """A backup from before a rotation has no order of it: of a log that ended the trust file keeps it, of the newest one it does not."""
+        held = self.place.dir / "incident/held.json"
+        for origin, code, words in ((ORIGIN, 0, "kept as the trust file has it"), (log.split("+")[0], 1, "shows none of the rotation")):
+            rotation = f"2 {origin}+" + "+".join(tlog.verifier_key(origin, hashlib.sha256(b"a key").digest()))
+            held.write_text(strongroom.canonical({**trust, "rotations": [rotation]}) + "\n")
+            done = self.place.custody("log", "trust", "--trust", str(held), check=False)
+            self.assertEqual((done.returncode, words in done.stderr, rotation in done.stderr), (code, True, True), done)
+            made = json.loads(done.stdout or "{}")
+            self.assertEqual((made.get("rotations"), len(made.get("forks", []))), ([rotation], 1) if code == 0 else (None, 0))
+
     def test_a_disk_is_lost_and_the_copy_is_behind_the_signer(self):
         place = self.place
         place.stop("custodyd")
@@ -207,6 +220,7 @@ class Incident(Page):
         after = place.withdraw()
         code, said = place.verify("trail", place.export_trail())
         self.assertEqual((code, "which the trust file does not name" in said), (2, True), said)
+        self.check_kept_rotation(trust, log)
         self.paste("custody log trust")
         self.check_open_ones(lost, *opened)
         old = place.call("GET", f"/v1/withdrawals/{before['id']}/evidence", person="auditor-1")
