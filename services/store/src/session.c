@@ -28,7 +28,6 @@ static const struct sqlstate_row sqlstate_rows[] = {
     {"40P01", STATUS_BUSY},          {"55P03", STATUS_BUSY},        {"57014", STATUS_TIMED_OUT},
     {"42501", STATUS_NOT_PERMITTED}, {"08", STATUS_UNAVAILABLE},    {"53", STATUS_UNAVAILABLE},
     {"57", STATUS_UNAVAILABLE},      {"25006", STATUS_UNAVAILABLE}, {"58", STATUS_IO},
-    {"XX000", STATUS_UNAVAILABLE}, /* what was altered under a session: the next one sees it */
     {"XX", STATUS_CORRUPT},
 };
 

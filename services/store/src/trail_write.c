@@ -290,6 +290,17 @@ static enum status extending_judge(PGresult *result, struct fault *fault)
     return status;
 }
 
+/*
+ * The session knows the type of the rows by its number: one that was dropped and made again under it (XX000) the next
+ * session sees. What else may be internal to the server is found when that one reads what it leads on from.
+ */
+static enum status extending_refused(const struct session *session, enum status status, const struct fault *why,
+                                     struct fault *fault)
+{
+    bool altered = status == STATUS_CORRUPT && strcmp(session->sqlstate, "XX000") == 0;
+    return fault_set(fault, altered ? STATUS_UNAVAILABLE : status, why->where, "%s", why->detail);
+}
+
 enum status store_trail_extend(struct store_tx *tx, const struct store_extension *extension, struct fault *fault)
 {
     struct extending extending;
@@ -315,7 +326,9 @@ enum status store_writer_extend(struct store_writer *writer, const struct store_
     }
     status = extending_make(&extending, session, extension, fault);
     if (status == STATUS_OK) {
-        status = session_run_alone(session, &result, &extend, &extending.parameters, fault);
+        struct fault why = {0};
+        status = session_run_alone(session, &result, &extend, &extending.parameters, &why);
+        status = status == STATUS_OK ? status : extending_refused(session, status, &why, fault);
     }
     extending_free(&extending);
     return status == STATUS_OK ? extending_judge(result, fault) : status;

@@ -136,21 +136,33 @@ Test(session, another_role_and_a_missing_server_are_told_apart)
     cr_expect(strchr(absent.detail, '?') == NULL, "%s", absent.detail); /* no line of advice, made printable */
 }
 
-/* A full disk says so itself (53100); here a trigger does. */
-Test(session, what_the_server_has_no_room_for_is_told_of_the_database)
+/* A full disk says so itself (53100), a damaged row in either way (XX); here a trigger does. */
+Test(session, what_the_server_cannot_do_is_told_of_the_database)
 {
-    struct fault fault = {0};
+    static const struct {
+        const char *sqlstate;
+        enum status status;
+    } rows[] = {{"53100", STATUS_UNAVAILABLE}, {"XX000", STATUS_CORRUPT}, {"XX001", STATUS_CORRUPT}};
     struct store *store = books_store(&books, "strongroom_app", 1);
-    struct store_tx *tx = NULL;
     books_sql(&books,
-              "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-              "RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$;"
-              "CREATE TRIGGER full_disk BEFORE INSERT ON audit.pending FOR EACH ROW EXECUTE FUNCTION full_disk()");
-    cr_assert_eq(store_begin(&tx, store, STORE_READ_WRITE, &fault), STATUS_OK);
-    cr_expect_eq(store_pending_put(tx, &no_event, &fault), STATUS_UNAVAILABLE);
-    cr_expect_str_eq(fault.where, "postgresql");
-    cr_expect(strstr(fault.detail, "no space left (SQLSTATE 53100)") != NULL, "%s", fault.detail);
-    store_rollback(tx);
+              "CREATE TABLE public.said (sqlstate text); INSERT INTO public.said VALUES (''); GRANT SELECT ON"
+              " public.said TO PUBLIC; GRANT USAGE ON SCHEMA public TO PUBLIC; CREATE FUNCTION cannot() RETURNS trigger"
+              " LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'it cannot' USING ERRCODE ="
+              " (SELECT sqlstate FROM public.said); END $$;"
+              "CREATE TRIGGER cannot BEFORE INSERT ON audit.pending FOR EACH ROW EXECUTE FUNCTION cannot()");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fault fault = {0};
+        struct store_tx *tx = NULL;
+        char text[64];
+        (void)snprintf(text, sizeof(text), "UPDATE public.said SET sqlstate = '%s'", rows[i].sqlstate);
+        books_sql(&books, text);
+        cr_assert_eq(store_begin(&tx, store, STORE_READ_WRITE, &fault), STATUS_OK);
+        cr_expect_eq(store_pending_put(tx, &no_event, &fault), rows[i].status, "%s", rows[i].sqlstate);
+        cr_expect_eq(strcmp(fault.where, "postgresql") == 0, rows[i].status == STATUS_UNAVAILABLE, "%s", fault.where);
+        (void)snprintf(text, sizeof(text), "it cannot (SQLSTATE %s)", rows[i].sqlstate);
+        cr_expect(strstr(fault.detail, text) != NULL, "%s", fault.detail);
+        store_rollback(tx);
+    }
     store_close(store);
 }
 
