@@ -254,8 +254,8 @@ static enum status list_rotations(struct listing *inout, struct fault *fault)
 }
 
 /*
- * The log that is looked at ends, and the service shows no rotation of it: a backup from before it has none. What the
- * trust file has stays; nobody gets that log back by it, since its end has a root.
+ * The log that is looked at ends, and the trust file has rotations of it behind those that the service shows: a backup
+ * from before them has none. They stay; nobody gets that log back by them, since its end has a root.
  */
 static enum status keep_rotations(struct listing *inout, struct fault *fault)
 {
@@ -263,7 +263,8 @@ static enum status keep_rotations(struct listing *inout, struct fault *fault)
     for (size_t i = 0; i < json_array_size(inout->held); i++) {
         json_t *row = json_array_get(inout->held, i);
         const char *text = json_string_value(row);
-        if (trust_rotation_is_of(text, inout->keys[0].name)) {
+        if (trust_rotation_is_of(text, inout->keys[0].name) &&
+            strtoull(text, NULL, 10) > inout->from[inout->count - 1]) {
             (void)fprintf(stderr, "the service has no order for the rotation %s: kept as the trust file has it\n",
                           text);
             whole = json_array_append(inout->rotations, row) == 0 && whole;
@@ -286,9 +287,8 @@ static enum status list_fork(struct listing *inout, const struct command *order,
         status = fault_set(fault, STATUS_MISMATCH, "orders", "one is about %s, which follows no log of the trust file",
                            next.name);
     }
-    if (status == STATUS_OK) {
-        status = inout->count == 1 ? keep_rotations(inout, fault) : list_rotations(inout, fault);
-    }
+    status = status == STATUS_OK ? list_rotations(inout, fault) : status;
+    status = status == STATUS_OK ? keep_rotations(inout, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }

@@ -281,6 +281,16 @@ class Show(Lying):
         self.assertEqual(trust, {**WORLD.trust, "forks": [f"1200 {top.hex()} {world.digest('command', fork['document'])} {after.vkey}"],
                                  "rotations": [f"1000 {second.vkey}", f"40 {third.vkey}"]})
         self.write("trust", world.canonical(trust))
+        lost = f"1100 {world.Log(first.origin).vkey}"  # a backup from before it: of a log that ended it is kept, of the newest one not
+        for shown in (orders[:3], orders):
+            held = {**trust, "rotations": [f"1000 {second.vkey}", lost, f"40 {third.vkey}"]}
+            self.write("trust", world.canonical(held))
+            self.service.routes[("GET", "/v1/audit/log-keys")] = (200, {"orders": shown})
+            self.assertEqual(json.loads(self.good("log", "trust", *self.base)), held)
+        self.service.routes[("GET", "/v1/audit/log-keys")] = (200, {"orders": orders[1:]})
+        self.assertIn(f"40 {third.vkey}", self.refused(1, "log", "trust", *self.base))
+        self.service.routes[("GET", "/v1/audit/log-keys")] = (200, {"orders": orders})
+        self.write("trust", world.canonical(trust))
         draft = ["--policy", self.write("policy.json", world.canonical(POLICY)), "--reason", "a-test", "--trust", self.trust]
         for size, signs in ((39, after), (40, third), (41, third)):
             good = self.write("checkpoint", signs.note(size, top))
