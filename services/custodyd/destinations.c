@@ -64,7 +64,8 @@ enum status destination_standing_read(struct destination_standing *out, const st
     return STATUS_OK;
 }
 
-const char *destination_state(const struct destination_entry *entry, int64_t at_utc_us)
+/* The word for people: waiting, cooling, serving, expired, revoked or refused. */
+static const char *destination_state(const struct destination_entry *entry, int64_t at_utc_us)
 {
     const struct destination_standing *standing = &entry->standing;
     if (standing->word == DESTINATION_REVOKED) {

@@ -51,9 +51,6 @@ struct destination_entry {
 /* Frees what it owns and empties; an empty one is fine. */
 void destination_entry_wipe(struct destination_entry *entry);
 
-/* The word for people: waiting, cooling, serving, expired, revoked or refused. Static. */
-const char *destination_state(const struct destination_entry *entry, int64_t at_utc_us);
-
 /*
  * Rows that were passed over: the digest or the id is not of what they hold, or beside what counts nobody signed it, or
  * it is newer and the signer was never asked (STATUS_DESTINATION_UNLISTED).
