@@ -36,14 +36,14 @@ static enum status tell_now(int64_t *out_seen_at_utc_us, struct watch *watch, co
 }
 
 /* Whether it happened before the first entry that is kept here: then it may be told in an archive. */
-static bool may_have_left(const struct watch *watch, const struct news *news)
+static enum status may_have_left(bool *out, const struct watch *watch, const struct news *news)
 {
     const struct store_leaf_filter any = {.limit = 1};
     struct store_leaf_list first = {0};
-    bool has = trail_signed_list(&first, NULL, watch->service->trail, &any, NULL) == STATUS_OK && first.count > 0;
-    bool left = has && news->since_utc_us < first.rows[0].ts_utc_us;
+    enum status status = trail_signed_list(&first, NULL, watch->service->trail, &any, NULL);
+    *out = first.count > 0 && news->since_utc_us < first.rows[0].ts_utc_us;
     store_leaf_list_free(&first);
-    return left;
+    return status;
 }
 
 /*
@@ -56,12 +56,14 @@ static enum status tell_again(struct watch *watch, const struct news *news, json
                                       .at_utc_us = json_integer_value(json_array_get(known, 3))};
     struct news again = *news;
     bool told = false;
+    bool left = false;
     int64_t ignored = 0;
     if (last.at_us == 0 || !news_is_lost(&last, watch->service) ||
-        news_is_told(&told, watch->service, news, NULL) != STATUS_OK) {
+        news_is_told(&told, watch->service, news, NULL) != STATUS_OK ||
+        may_have_left(&left, watch, news) != STATUS_OK) {
         return STATUS_OK;
     }
-    if (told || may_have_left(watch, news)) {
+    if (told || left) {
         return json_array_set_new(known, 2, json_integer(0)) == 0
                    ? STATUS_OK
                    : fault_set(fault, STATUS_NO_MEMORY, "watch", "%s", "");

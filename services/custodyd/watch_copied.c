@@ -29,11 +29,14 @@ static enum status take_entry(struct watch *watch, const struct store_leaf *entr
 {
     struct audit_event event = {0};
     struct copied_key found = {.on = KEY_SPENDING_ON_UNKNOWN, .first_at_utc_us = entry->ts_utc_us};
-    bool names =
-        trail_leaf_event(&event, entry, NULL) == STATUS_OK && audit_event_ref(&found.key, &event, "key") == STATUS_OK;
+    enum status status = trail_leaf_event(&event, entry, NULL);
+    bool names = status == STATUS_OK && audit_event_ref(&found.key, &event, "key") == STATUS_OK;
     const char *on = names ? audit_event_fact(&event, "transitions") : NULL;
     found.on = on == NULL ? found.on : strtoull(on, NULL, 10);
     audit_event_wipe(&event);
+    if (status == STATUS_NO_MEMORY) { /* what cannot be read, or names no key, keeps no other from being told */
+        return fault_set(fault, status, "keys", "%s", "");
+    }
     return names ? add(watch, &found, fault) : STATUS_OK;
 }
 
