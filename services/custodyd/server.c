@@ -7,6 +7,7 @@
 #include "server.h"
 
 #include <arpa/inet.h>
+#include <gnutls/gnutls.h>
 #include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netdb.h>
@@ -28,6 +29,10 @@
 #define CERTIFICATE_MAX 1048576
 #define BODY_READ_TIMES 2 /* so often its limit is read of a body that is too large, before the refusal can be said */
 #define LEAVING_MAX 64    /* connections that were cut and have not ended yet */
+
+/* What libmicrohttpd reads a request into. Above 32 KiB it has pages of its own for each connection and gives them back
+ * with what is in them, also when the connection ends within a request; below, it frees them as they are. */
+#define CONNECTION_MEMORY ((size_t)36864)
 
 struct server {
     struct MHD_Daemon *daemon;
@@ -475,11 +480,13 @@ static enum status listen_on(struct server *server, const struct server_options 
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    gnutls_free = secret_wiped_free; /* of every record that was decrypted */
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)(const void *)address,
         MHD_OPTION_CONNECTION_LIMIT, options->connections + LEAVING_MAX, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY, tls ? tls_items : none, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY,
+        tls ? tls_items : none, MHD_OPTION_END);
     if (server->daemon == NULL) {
         return fault_set(fault, STATUS_IO, options->option, "could not listen on %s", options->listen);
     }

@@ -3,6 +3,7 @@
 
 import base64
 import concurrent.futures
+import json
 import os
 import pathlib
 import sys
@@ -16,23 +17,46 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 import memory  # noqa: E402
 
 
+def handing_in(seed):
+    return {"subject": strongroom.uuid7(), "erase_after": test_subjects.PAST,
+            "values": [{"field": "name", "value": base64.b64encode(seed).decode()}]}
+
+
 class Memory(test_subjects.Case):
+    def assertNobodyKeeps(self, kept):
+        for name in ("custodyd", "privacy"):
+            for pid in (self.place.pid(name), *memory.children(self.place.pid(name))):
+                self.assertTrue(any(b"strongroom" in piece for piece in memory.read_memory(pid)), f"{name} ({pid}) is looked into")
+                eventually(lambda pid=pid: memory.search(memory.read_memory(pid), kept) == set(), f"{name} ({pid}) keeps nothing of it")
+
     def test_no_process_keeps_what_was_handed_in(self):
         """Neither service nor signer has a value in its memory when it has answered, however long nothing comes after it."""
         place = self.place
         seeds = [f"seeded-in-memory-{n}-{os.urandom(8).hex()}".encode() for n in range(16)]
 
         def hand_in(seed):
-            reply = place.call("POST", "/v1/subjects", {"subject": strongroom.uuid7(), "erase_after": test_subjects.PAST, "values": [
-                {"field": "name", "value": base64.b64encode(seed).decode()}]}, "operator-1")
+            reply = place.call("POST", "/v1/subjects", handing_in(seed), "operator-1")
             self.assertEqual(reply.status, 201, reply)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             list(pool.map(hand_in, seeds))
+        self.assertNobodyKeeps({seed: memory.forms(seed) for seed in seeds})
+
+    def test_no_process_keeps_what_was_handed_in_and_broke_off(self):
+        """Nor is the beginning of a request there whose connection ended within it."""
+        place = self.place
+        seeds = [f"seeded-broken-off-{n}-{os.urandom(8).hex()}".encode() for n in range(4)]
+        connections = [place.connection() for _ in seeds]
+        for connection, seed in zip(connections, seeds):
+            body = json.dumps(handing_in(seed)).encode()
+            connection.putrequest("POST", "/v1/subjects")
+            connection.putheader("Authorization", f"Bearer {place.token('operator-1')}")
+            connection.putheader("Content-Length", str(len(body) + 1))
+            connection.endheaders(body)
         kept = {seed: memory.forms(seed) for seed in seeds}
-        for name in ("custodyd", "privacy"):
-            for pid in (place.pid(name), *memory.children(place.pid(name))):
-                self.assertTrue(any(b"strongroom" in piece for piece in memory.read_memory(pid)), f"{name} ({pid}) is looked into")
-                eventually(lambda pid=pid: memory.search(memory.read_memory(pid), kept) == set(), f"{name} ({pid}) keeps no value")
+        eventually(lambda: memory.search(memory.read_memory(place.pid("custodyd")), kept) == set(seeds), "they have arrived")
+        for connection in connections:
+            connection.close()
+        self.assertNobodyKeeps(kept)
 
     def test_no_process_keeps_what_was_revealed_and_then_erased(self):
         """Neither the value nor a reply that has it sealed is in memory, though nobody asked for anything else since."""
@@ -44,10 +68,7 @@ class Memory(test_subjects.Case):
         self.erase(alice, "admin-1", "admin-3")
         kept = {"the value": memory.forms(seed.encode()), "the reply": {f'"subject":"{alice}","values":[{{"box":"'.encode()},
                 "the signer's reply": {f'"left":{left},"'.encode() for left in range(21)}}
-        for name in ("custodyd", "privacy"):
-            for pid in (place.pid(name), *memory.children(place.pid(name))):
-                self.assertTrue(any(b"strongroom" in piece for piece in memory.read_memory(pid)), f"{name} ({pid}) is looked into")
-                eventually(lambda pid=pid: memory.search(memory.read_memory(pid), kept) == set(), f"{name} ({pid}) keeps nothing of it")
+        self.assertNobodyKeeps(kept)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@
 
 #pragma GCC poison gets strcpy stpcpy strcat strncpy strncat sprintf vsprintf
 #pragma GCC poison atoi atol atoll atof
-#pragma GCC poison srand random srandom drand48 lrand48 mrand48 rand_r
+#pragma GCC poison srand srandom drand48 lrand48 mrand48 rand_r
 #pragma GCC poison gmtime localtime ctime asctime
 #pragma GCC poison strtok tmpnam tempnam mktemp
 #pragma GCC poison popen
 
-/* OpenSSL's headers name parameters so; only the call is banned. */
+/* Headers of OpenSSL and GnuTLS name parameters so; only the call is banned. */
 #define rand(...) banned_rand_has_no_source
+#define random(...) banned_random_has_no_source
 
 #endif
