@@ -2,6 +2,7 @@
  * What is in alarm at the service, for people: show it, and say that one has seen it. Ending an alarm is ending its
  * cause; nothing here does.
  */
+#include "alarm_words.h"
 #include "answer.h"
 #include "base/digest.h"
 #include "client.h"
@@ -30,19 +31,31 @@ static void print_facts(json_t *facts)
     }
 }
 
-/* What ends a refusal of a witness, which waiting does not. */
-static void print_remedy(const json_t *row, const char *code)
+/* What ends a refusal of a witness, which waiting does not; NULL for all else. */
+static const char *first_of_reason(const json_t *row, const char *code)
 {
     char reason[SERVICE_TEXT_SIZE];
     (void)command_service_text(reason, json_object_get(row, "facts"), "reason");
     if (strcmp(code, "witness.down") != 0) {
-        return;
+        return NULL;
     }
     if (strcmp(reason, status_info(STATUS_UNKNOWN_KEY)->code) == 0) {
-        describe_row(stdout, "to do", "at the witness: custody witness rotate (docs/witnesses.md)");
-    } else if (strcmp(reason, status_info(STATUS_NOT_FOUND)->code) == 0) {
-        describe_row(stdout, "to do", "a new witness, for this log (docs/witnesses.md)");
+        return "at the witness: custody witness rotate (docs/witnesses.md)";
     }
+    return strcmp(reason, status_info(STATUS_NOT_FOUND)->code) == 0 ? "a new witness, for this log (docs/witnesses.md)"
+                                                                    : NULL;
+}
+
+static void print_words(const json_t *row, const char *code)
+{
+    const struct alarm_words *words = alarm_words_find(code);
+    const char *first = first_of_reason(row, code);
+    if (words == NULL) {
+        describe_row(stdout, "means", "this program does not know; docs/keys.md of the service's version does");
+        return;
+    }
+    describe_row(stdout, "means", "%s", words->means);
+    describe_row(stdout, "to do", "%s", first == NULL ? words->first : first);
 }
 
 /* To say so would be an entry, and there are none. */
@@ -76,11 +89,11 @@ static void print_alarm(const json_t *row)
     char text[SERVICE_TEXT_SIZE];
     (void)printf("%s %s %s\n", command_service_text(code, row, "code"), command_service_text(type, row, "object_type"),
                  command_service_text(object, row, "object_id"));
+    print_words(row, code);
     describe_row(stdout, "id", "%s", command_service_text(text, row, "id"));
     describe_row(stdout, "since", "%s", command_service_text(text, row, "since"));
     describe_row(stdout, "first seen", "%s", command_service_text(text, row, "first_seen"));
     print_facts(json_object_get(row, "facts"));
-    print_remedy(row, code);
     print_people(row, code);
 }
 

@@ -351,6 +351,22 @@ class Terminal(Answering):
         self.service.routes["POST", f"/v1/alarms/{'ab' * 32}/acknowledge"] = (404, problem("not_found", "id", "is no alarm now"))
         self.assertIn("   to do: custody alarms shows those", self.refused(1, "alarms", "--acknowledge", "ab" * 32, *self.base))
 
+    def test_an_alarm_says_what_it_means_and_what_to_do(self):
+        """In this program's words; what ends one reason of a code takes the place of what is done first. A script gets neither."""
+        alarm = {"object_type": "x", "object_id": "y", "id": "ab" * 32, "answered": True, "acknowledged": []}
+        for code, reason, means, first in (("signer.down", "unavailable", "a signer does not answer", "on its host: its service and its log"),
+                                           ("witness.down", "timed_out", "a witness outside does not cosign", "see that it runs"),
+                                           ("witness.down", "unknown_key", "a witness outside does not cosign", "custody witness rotate"),
+                                           ("later.version", "corrupt", "this program does not know", None)):
+            with self.subTest(code=code, reason=reason):
+                self.answers("/v1/alarms", {"alarms": [{**alarm, "code": code, "facts": {"reason": reason, "means": BAD}}]})
+                lines = self.said("alarms", *self.base).stdout.splitlines()
+                self.assertEqual(lines[0], f"{code} x y")
+                self.assertIn(f"  means          {means}", lines[1])
+                done = [line for line in lines if line.startswith("  to do ")]
+                self.assertEqual([first in line for line in done], [True] if first else [], lines)
+                self.assertNotIn("to do", self.said("alarms", "--json", *self.base).stdout)
+
     def test_what_the_service_knows_of_altered_rows(self):
         """Numbers of rows as far as there is room, how many more, and no other text of it; also of an answer without a row."""
         for rows, told in ((["7", "tree", "head", "12"], "(7, tree, head, 12)"), ([BAD, 7, "30"], "(3 more)"), (["30", BAD, None, "forest", "7x"], "(30 and 4 more)"),
