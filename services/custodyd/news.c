@@ -131,16 +131,19 @@ bool news_is_lost(const struct news_telling *last, const struct service *service
            trail_signed_reached(service->trail, last->at_utc_us + ON_ITS_WAY_US);
 }
 
-static bool has_facts(const struct store_leaf *entry, const struct news *news)
+/* What cannot be read tells nothing; what could not be is no answer. */
+static enum status has_facts(bool *out, const struct store_leaf *entry, const struct news *news, struct fault *fault)
 {
     struct audit_event event = {0};
-    bool has = trail_leaf_event(&event, entry, NULL) == STATUS_OK;
+    enum status status = trail_leaf_event(&event, entry, NULL);
+    bool has = status == STATUS_OK;
     for (size_t i = 0; has && i < news->fact_count; i++) {
-        const char *fact = audit_event_fact(&event, news->fact_names[i]);
-        has = fact != NULL && strcmp(fact, news->fact_values[i]) == 0;
+        const char *value = audit_event_fact(&event, news->fact_names[i]);
+        has = value != NULL && strcmp(value, news->fact_values[i]) == 0;
     }
     audit_event_wipe(&event);
-    return has;
+    *out = *out || has;
+    return status == STATUS_NO_MEMORY ? fault_set(fault, status, "trail", "%s", "") : STATUS_OK;
 }
 
 enum status news_is_told(bool *out, const struct service *service, const struct news *news, struct fault *fault)
@@ -151,7 +154,7 @@ enum status news_is_told(bool *out, const struct service *service, const struct 
     enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
     *out = false;
     for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        *out = *out || has_facts(&list.rows[i], news);
+        status = has_facts(out, &list.rows[i], news, fault);
     }
     store_leaf_list_free(&list);
     return status;

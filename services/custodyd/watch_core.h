@@ -131,7 +131,7 @@ struct watch {
     size_t report_count;
 };
 
-/* Tells the trail, once; news with a reason are an alarm of this look. */
+/* watch_tell.c: tells the trail, once; news with a reason are an alarm of this look. */
 MUST_CHECK enum status watch_tell(struct watch *watch, const struct news *news, struct fault *fault);
 
 /* The same for what is over already: it is no alarm. */
