@@ -21,6 +21,7 @@ import tlog
 from strongroom import canonical, eventually
 
 REFUSALS = {403: "unknown_key", 404: "not_found", 422: "proof_invalid", 500: "unavailable"}  # HTTP's status, and the reason of the alarm
+SIZES = {b"999999999\n": "rollback"}  # that it says it has cosigned: nobody had it cosign what was never signed
 SOON_MS = 1000  # where a test waits for effects to stop; elsewhere nothing depends on how fast witnesses are
 
 
@@ -290,7 +291,7 @@ class Witnesses(strongroom.Case):
                 self.place.proposed()
                 self.until(lambda before=before: self.size_shown() > before, "the checkpoint that outsiders get goes on")
                 self.until(lambda: self.health()["ready"], "effects go on")
-                said = REFUSALS.get(answer and not callable(answer) and answer[0])
+                said = None if answer is None or callable(answer) else REFUSALS.get(answer[0], SIZES.get(answer[2]))
                 self.until(lambda said=said: said in (None, self.reason("witness.example/stub")), f"the alarm says {said}")
                 self.until(lambda said=said: said != "unknown_key" or "custody witness rotate" in self.place.custody("alarms").stdout,
                            "and what to do")
