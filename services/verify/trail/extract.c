@@ -22,11 +22,11 @@ static bool asks_for_object(const struct extract *extract)
     struct span rest = {(const char *)extract->query.data, extract->query.len};
     struct span name;
     struct span value;
-    size_t asked = 0;
+    bool object = scan_member(rest, "oid").at != NULL && scan_member(rest, "otype").at != NULL;
     while (scan_step(&name, &value, &rest)) {
-        asked += span_is(name, "oid") || span_is(name, "otype") ? 1 : span_is(name, "order") ? 0 : 3;
+        object = object && (span_is(name, "oid") || span_is(name, "otype") || span_is(name, "order"));
     }
-    return asked == 2;
+    return object;
 }
 
 void extract_row(struct extract *inout, struct report *report, const struct export_row *row, const struct digest *leaf,

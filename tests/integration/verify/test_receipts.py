@@ -353,7 +353,7 @@ class Extracts(Case):
             self.judge(1, f"entry {about[3]}: is number 4 of the object and not the next one", asked(words, *about[:1], *about[3:]))
             self.judge(1, f"entry {about[0]}: is number 1 of the object and not the next one", asked(words, *reversed(about[:1] + about[3:])))
         last = export.rows[about[-1]]
-        for other in ({"act": last["act"]}, {"oid": last["oid"]}, {**query, "outcome": last["outcome"]}):
+        for other in ({"act": last["act"]}, {"oid": last["oid"]}, {"otype": last["otype"]}, {**query, "outcome": last["outcome"]}):
             self.judge(0, "proven: 1 entries", asked(other, about[-1]))
         self.judge(0, "proven: 0 entries", asked(query))
         for first in (about[0] + 1, PARTITION):  # nobody can have put so few entries into an archive, nor more than there are
