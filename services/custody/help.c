@@ -287,7 +287,9 @@ static const struct {
     {STATUS_CORRUPT, "do not try again: call the operator (docs/keys.md)"},
     {STATUS_VERSION, "use programs of one version"},
     {STATUS_UNRECORDED, "reject or cancel it, and propose it again: the trail has not how it began (docs/rebuild.md)"},
-    {STATUS_NOT_READY, "custody alarms shows what is amiss; try again when it is over"},
+    {STATUS_NOT_READY,
+     "custody alarms shows what is amiss; try again when it is over, but look first for what the answer says is "
+     "recorded"},
     {STATUS_UNAVAILABLE, database_behind, NULL, "postgresql"},
     {STATUS_IO, database_behind, NULL, "postgresql"},
     {STATUS_TIMED_OUT, "the database behind the service is slow: try again; its operator looks at PostgreSQL", NULL,

@@ -99,8 +99,14 @@ enum status record_receipt(struct service *service, const struct trail_ticket *t
                            struct fault *fault)
 {
     struct bytes proof = {0};
-    enum status status = prove(&proof, service, ticket, service->options.trail_timeout_ms, fault);
-    return status == STATUS_OK ? attach(reply_object, &proof, fault) : status;
+    struct fault why = {0};
+    enum status status = prove(&proof, service, ticket, service->options.trail_timeout_ms, &why);
+    return status == STATUS_OK
+               ? attach(reply_object, &proof, fault)
+               : fault_set(fault, status, why.where,
+                           "it is recorded, but %s: repeat it with the same Idempotency-Key, or look before you repeat "
+                           "what has none",
+                           why.detail);
 }
 
 enum status record_receipt_if_any(struct service *service, const struct trail_ticket *ticket, json_t *reply_object,

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -321,7 +322,11 @@ class FailClosed(strongroom.Trailed, strongroom.Case):
         place = self.place
         self.proxy.delay_s = {b"strongroom_app": 0.05, b"strongroom_auditor": 0.05, b"strongroom_sequencer": 1.5}
         try:
-            self.assertProblem(place.decide(self.row, "approver-2", document=self.document), 503, "not_ready", "trail")
+            told = place.decide(self.row, "approver-2", document=self.document)
+            self.assertProblem(told, 503, "not_ready", "trail")
+            kept = place.value(f"SELECT count(*) FROM custody.approval WHERE withdrawal = '{self.row['id']}' AND person = 'approver-2'")
+            says = re.search("^it is recorded, but .*: repeat it with the same Idempotency-Key, or look before you repeat", told.json["detail"])
+            self.assertEqual(says is not None, kept == "1", told)  # on a slow machine it may have been refused before that
             eventually(lambda: place.propose(1).status == 503 and self.health() == (503, {"trail": "not_ready"}), "health says so")
             self.assertReads()
         finally:

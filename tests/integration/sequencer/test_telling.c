@@ -18,7 +18,7 @@
 #define LOSE_NOTHING "DROP TRIGGER lose ON audit.pending; DROP FUNCTION public.lose()"
 
 static struct prune_place place;
-static struct service service;
+static struct service parts;
 static struct watch watch;
 static int64_t passed_us;
 
@@ -61,10 +61,10 @@ enum status __wrap_trail_leaf_event(struct audit_event *out, const struct store_
 }
 
 /* What record.c and the parts that see signers and blocks are to the watcher; these stand on the whole service. */
-void record_by_service(struct audit_event *event, const struct service *by, const struct uuid *correlation,
+void record_by_service(struct audit_event *event, const struct service *service, const struct uuid *correlation,
                        enum audit_action action, enum audit_outcome outcome)
 {
-    (void)by;
+    (void)service;
     *event = (struct audit_event){.action = action, .outcome = outcome, .correlation = *correlation};
     cr_assert_eq(name_parse(&event->actor, SERVICE_ACTOR), STATUS_OK);
 }
@@ -111,8 +111,8 @@ static const struct clock clock_of_watch = {.utc_us = utc_us, .monotonic_us = mo
 static void start_watch(void)
 {
     json_decref(watch.told);
-    service = (struct service){.clock = &clock_of_watch, .store = place.stage.app, .trail = place.stage.trail};
-    watch = (struct watch){.service = &service, .told = json_object()};
+    parts = (struct service){.clock = &clock_of_watch, .store = place.stage.app, .trail = place.stage.trail};
+    watch = (struct watch){.service = &parts, .told = json_object()};
 }
 
 static void setup(void)
