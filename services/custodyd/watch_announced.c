@@ -65,13 +65,12 @@ static void forget(struct watch *watch, uint64_t below)
 
 static enum status find(struct watch *watch, struct fault *fault)
 {
-    uint64_t again = 0;
     watch->announcements.action = AUDIT_WITHDRAWAL_ANNOUNCED;
     watch->announcements.oldest_utc_us = oldest(watch);
     watch->announcements.take = take_entry;
-    enum status status = watch_entries_find(&again, watch, &watch->announcements, fault);
+    enum status status = watch_entries_find(watch, &watch->announcements, fault);
     if (status == STATUS_OK) {
-        forget(watch, again);
+        forget(watch, watch->announcements.again);
     }
     return status;
 }
@@ -170,9 +169,6 @@ enum status watch_announced(struct watch *watch, struct fault *fault)
     struct fault why = {0};
     size_t told = 0;
     enum status status = find(watch, &why);
-    if (status == STATUS_NOT_READY) { /* no entry is signed yet */
-        return STATUS_OK;
-    }
     if (watch->announced_count > 0) {
         qsort(watch->announced, watch->announced_count, sizeof(*watch->announced), compare);
     }

@@ -76,12 +76,10 @@ enum status watch_copied(struct watch *watch, struct fault *fault)
 {
     struct fault why = {0};
     struct digest key;
-    uint64_t again = 0;
     int64_t at_utc_us = 0;
     watch->copies.action = AUDIT_KEY_COPIED_USE;
     watch->copies.take = take_entry;
-    enum status status = watch_entries_find(&again, watch, &watch->copies, &why);
-    status = status == STATUS_NOT_READY ? STATUS_OK : status; /* no entry is signed yet */
+    enum status status = watch_entries_find(watch, &watch->copies, &why);
     if (watch->copied_count > 0) {
         qsort(watch->copied, watch->copied_count, sizeof(*watch->copied), compare);
     }

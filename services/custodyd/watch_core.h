@@ -58,6 +58,7 @@ struct watch_entries {
     int64_t oldest_utc_us; /* older ones are not wanted */
     enum status (*take)(struct watch *watch, const struct store_leaf *entry, struct fault *fault);
     struct trail_search before; /* among the entries of before the start */
+    uint64_t again;             /* the first number that the next look takes again */
 };
 
 /* An entry of the allow-list that the signer holds, by signed entries. */
@@ -139,11 +140,9 @@ MUST_CHECK enum status watch_tell_past(struct watch *watch, const struct news *n
 
 /*
  * Takes the signed entries at the end of the trail, those of the last look among them, and some of the older ones,
- * until all were taken. Out: the first number that the next look takes again. STATUS_NOT_READY before there is a
- * checkpoint.
+ * until all were taken; none before there is a checkpoint.
  */
-MUST_CHECK enum status watch_entries_find(uint64_t *out_again, struct watch *watch, struct watch_entries *inout,
-                                          struct fault *fault);
+MUST_CHECK enum status watch_entries_find(struct watch *watch, struct watch_entries *inout, struct fault *fault);
 
 /* The value of what was told last of this subject, here or by another instance; "" for nothing. */
 MUST_CHECK enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch *watch, const char *subject,

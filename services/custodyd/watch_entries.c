@@ -24,20 +24,20 @@ static enum status take_pages(struct watch *watch, const struct watch_entries *e
     return status;
 }
 
-enum status watch_entries_find(uint64_t *out_again, struct watch *watch, struct watch_entries *inout,
-                               struct fault *fault)
+enum status watch_entries_find(struct watch *watch, struct watch_entries *inout, struct fault *fault)
 {
     struct trail_checkpoint newest = {0};
+    struct fault why = {0};
     const struct store_leaf_filter filter = {
         .act = audit_action_text(inout->action), .newest_first = true, .limit = PAGE};
     struct trail_search end = {.filter = filter};
-    enum status status = trail_checkpoint_newest(&newest, watch->service->trail, fault);
+    enum status status = trail_checkpoint_newest(&newest, watch->service->trail, &why);
     if (status != STATUS_OK) {
-        return status;
+        return status == STATUS_NOT_READY ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
     }
     bytes_free(&newest.note);
     end.filter.from_seq = newest.checkpoint.size > AGAIN ? newest.checkpoint.size - AGAIN : 0;
-    *out_again = end.filter.from_seq;
+    inout->again = end.filter.from_seq;
     status = take_pages(watch, inout, &end, SIZE_MAX, fault);
     if (inout->before.filter.limit == 0) {
         inout->before.filter = filter;

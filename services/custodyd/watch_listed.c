@@ -119,13 +119,11 @@ enum status watch_listed(struct watch *watch, struct fault *fault)
 {
     static const enum audit_action actions[WATCH_LISTINGS] = {AUDIT_DESTINATION_ADD, AUDIT_DESTINATION_HELD};
     struct fault why = {0};
-    uint64_t again = 0;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < WATCH_LISTINGS; i++) {
         watch->listings[i].action = actions[i];
         watch->listings[i].take = take_entry;
-        enum status found = watch_entries_find(&again, watch, &watch->listings[i], &why);
-        found = found == STATUS_NOT_READY ? STATUS_OK : found; /* no entry is signed yet */
+        enum status found = watch_entries_find(watch, &watch->listings[i], &why);
         status = status == STATUS_OK ? found : status;
     }
     enum status checked = check_some(watch, &why);
