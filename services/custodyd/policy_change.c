@@ -24,6 +24,7 @@
 struct change {
     bool hours;          /* nothing but the hour: it keeps those alone that wait for approvals */
     bool people;         /* nothing but who is suspended */
+    bool listed;         /* nothing but an entry that came onto the allow-list: likewise */
     const char *revoked; /* what an address is listed by, perhaps; NULL: something else */
     struct store *store; /* through which it is followed */
 };
@@ -65,11 +66,11 @@ static bool was_proposed_before(const struct service *service, const struct stor
 
 static bool may_end(const struct changing *changing)
 {
-    return !changing->change->hours && !changing->change->people;
+    return !changing->change->hours && !changing->change->people && !changing->change->listed;
 }
 
-/* What the policy says of it now is what becomes of it; after a change of the hour alone nothing ends, and when others
- * are suspended what was approved without having its people now. */
+/* What the policy says of it now is what becomes of it; after a change of the hour or of the list alone nothing ends,
+ * and when others are suspended what was approved without having its people now. */
 static enum status follow_judgement(struct changing *changing, struct store_tx *tx, struct store_withdrawal *row,
                                     const struct withdrawal_judgement *judgement, struct fault *fault)
 {
@@ -151,9 +152,9 @@ static enum status judge_open(struct changing *changing, struct store_tx *tx, st
 {
     bool over = false;
     if (changing->change->revoked == NULL) {
-        bool concerned =
-            changing->change->people || (changing->change->hours ? depends_on_hours(changing->service, row)
-                                                                 : was_proposed_before(changing->service, row));
+        bool concerned = changing->change->people || changing->change->listed ||
+                         (changing->change->hours ? depends_on_hours(changing->service, row)
+                                                  : was_proposed_before(changing->service, row));
         return concerned ? judge_again(changing, tx, row, fault) : STATUS_OK;
     }
     enum status status = goes_nowhere(&over, changing, tx, row, fault);
@@ -265,7 +266,7 @@ static enum status change_open(struct service *service, const struct change *cha
     static const enum withdrawal_state states[] = {WITHDRAWAL_RESERVED, WITHDRAWAL_APPROVING, WITHDRAWAL_APPROVED};
     struct following following = {.service = service, .change = change, .fault = fault};
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-        if (!change->hours || states[i] == WITHDRAWAL_APPROVING) {
+        if (states[i] == WITHDRAWAL_APPROVING || !(change->hours || change->listed)) {
             change_state(&following, states[i]);
         }
     }
@@ -296,6 +297,12 @@ enum status policy_follow_hours(struct service *service, struct fault *fault)
         }
     }
     return STATUS_OK;
+}
+
+enum status policy_follow_listed(struct service *service, struct fault *fault)
+{
+    const struct change change = {.listed = true, .store = service->store};
+    return change_open(service, &change, fault);
 }
 
 enum status policy_follow_people(struct service *service, struct fault *fault)

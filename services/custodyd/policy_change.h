@@ -25,6 +25,11 @@ MUST_CHECK enum status policy_reevaluate(struct digest *inout_judged, struct ser
 MUST_CHECK enum status policy_follow_hours(struct service *service, struct fault *fault);
 
 /*
+ * When an entry has come onto the allow-list: approves what has all approvals and was kept by its address alone.
+ */
+MUST_CHECK enum status policy_follow_listed(struct service *service, struct fault *fault);
+
+/*
  * When other people are suspended than before: rejects what was approved and not yet recorded and has too few approvals
  * now (`quorum_missing`), and approves what has all. What was recorded is the signer's to refuse.
  */

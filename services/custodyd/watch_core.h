@@ -114,7 +114,8 @@ struct watch {
     struct watch_entries copies;
     struct listed *listed; /* owned */
     size_t listed_count;
-    size_t listed_turn; /* which is looked at next */
+    size_t listed_turn;     /* which is looked at next */
+    size_t listed_followed; /* for so many withdrawals were judged again that waited for an entry */
     json_t *listed_known;
     struct watch_entries listings[WATCH_LISTINGS];
     struct alarm_list seeing; /* in this look */
@@ -157,7 +158,10 @@ void watch_trail_start(struct watch *watch);
 /* watch_trail.c: has the sessions that were made before refused, too, while a new one would be for its tables. */
 MUST_CHECK enum status watch_tables(struct watch *watch, struct fault *fault);
 
-/* watch_listed.c: adds an alarm for each entry of the allow-list that the signer holds and no row shows. */
+/*
+ * watch_listed.c: adds an alarm for each entry of the allow-list that the signer holds and no row shows; when there is
+ * a new one, what has all approvals and waited for it goes on.
+ */
 MUST_CHECK enum status watch_listed(struct watch *watch, struct fault *fault);
 
 /*

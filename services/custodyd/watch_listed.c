@@ -1,8 +1,10 @@
 /*
  * Entries of the allow-list of which the signed trail says that the signer holds them, against their rows: one whose
- * row is gone, or says that somebody took it off when nobody did, is served by the signer and shown to nobody.
+ * row is gone, or says that somebody took it off when nobody did, is served by the signer and shown to nobody. What was
+ * approved before its address came onto the list is judged again when the trail says that it did.
  */
 #include "destinations.h"
+#include "policy_change.h"
 #include "record.h"
 #include "watch_core.h"
 
@@ -115,6 +117,20 @@ static enum status check_some(struct watch *watch, struct fault *fault)
     return status;
 }
 
+/* Once for all entries of before the start. */
+static enum status follow(struct watch *watch, struct fault *fault)
+{
+    size_t count = watch->listed_count;
+    for (size_t i = 0; i < WATCH_LISTINGS; i++) {
+        if (!watch->listings[i].before.over) {
+            return STATUS_OK;
+        }
+    }
+    enum status status = count == watch->listed_followed ? STATUS_OK : policy_follow_listed(watch->service, fault);
+    watch->listed_followed = status == STATUS_OK ? count : watch->listed_followed;
+    return status;
+}
+
 enum status watch_listed(struct watch *watch, struct fault *fault)
 {
     static const enum audit_action actions[WATCH_LISTINGS] = {AUDIT_DESTINATION_ADD, AUDIT_DESTINATION_HELD};
@@ -126,7 +142,9 @@ enum status watch_listed(struct watch *watch, struct fault *fault)
         enum status found = watch_entries_find(watch, &watch->listings[i], &why);
         status = status == STATUS_OK ? found : status;
     }
+    enum status followed = follow(watch, &why);
     enum status checked = check_some(watch, &why);
+    status = status == STATUS_OK ? followed : status;
     status = status == STATUS_OK ? checked : status;
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }

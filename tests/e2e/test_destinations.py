@@ -52,6 +52,20 @@ class Destinations(strongroom.Trailed, strongroom.Case):
         self.assertProven("evidence", place.export_evidence(row["id"]))
         self.assertProblem(self.add(self.document("client-3", address_of("ef" * 32), group="elsewhere")), 403, "denied", "group")
 
+    def test_1_what_was_approved_before_its_address_was_listed_goes_on(self):
+        """By itself; what lacks an approval, or goes elsewhere, does not."""
+        place = self.place
+        address = address_of("a1" * 32)
+        row, other = place.proposed(16, destination=address), place.proposed(17, destination=address)
+        elsewhere = place.proposed(18, destination=address_of("a3" * 32))
+        for one in (row, elsewhere):
+            self.assertEqual(place.approve(one)["state"], "approving")
+        place.approve(other, "approver-1")
+        self.assertEqual(self.add(self.document("client-10", address)).status, 201)
+        place.wait(row["id"], "confirmed")
+        self.assertProven("evidence", place.export_evidence(row["id"]))
+        self.assertEqual([place.read(one["id"])["state"] for one in (other, elsewhere)], ["approving"] * 2)
+
     def test_2_a_look_alike_is_blocked(self):
         """Of an entry of the list and of a wallet: neither is it listed, nor does anybody propose to send there."""
         for address in (self.place.payee, self.place.hot):
