@@ -10,19 +10,16 @@
 #include "base/log.h"
 #include "key_board.h"
 #include "news.h"
-#include "policy/approval.h"
 #include "record.h"
 #include "sequencer.h"
-#include "step_signature.h"
 #include "store/trail_read.h"
-#include "store/withdrawal.h"
 #include "suspense.h"
 #include "trail_signed.h"
-#include "withdrawals.h"
 
 #define BLOCKS_AT_ONCE 64
 #define PENDING_MAX 64
-#define UNTOLD_US 10000000 /* in which the trail tells it */
+#define UNTOLD_US 10000000 /* in which the trail tells it, or a block can be looked at */
+#define AGAIN_US 1000000   /* after which blocks that could not be looked at are */
 #define MARK_SCANNED "ledger/scanned"
 
 /* A use that is being dealt with. */
@@ -39,13 +36,23 @@ struct copied {
 
 struct key_spending {
     struct service *service;
-    uint64_t next;     /* the next block above the one at the start */
+    uint64_t first;    /* the block above the one at the start */
+    uint64_t next;     /* the next block above that one */
     uint64_t back;     /* the next block from there down; 0: all were looked at */
     uint64_t known;    /* up to this block an earlier run has looked */
     uint64_t recorded; /* the mark as written last */
     bool trusted;      /* the trail has been found to be the one its signer knows */
     struct copied pending[PENDING_MAX];
     size_t pending_count;
+    struct left {
+        uint64_t height;
+        int64_t since_us; /* monotonic */
+    } * left;             /* owned: blocks of which something could not be judged */
+    size_t left_count;
+    size_t left_turn;      /* which is looked at again next */
+    int64_t left_after_us; /* monotonic: not before */
+    struct digest *dealt;  /* owned: uses that were dealt with since the start */
+    size_t dealt_count;
 };
 
 /* A block and whose keys it is looked at for. */
@@ -82,7 +89,8 @@ enum status key_spending_new(struct key_spending **out, struct service *service,
     }
     ledger_node_status(service->node, &node);
     spending->service = service;
-    spending->next = node.confirmed_height + 1;
+    spending->first = node.confirmed_height + 1;
+    spending->next = spending->first;
     spending->back = node.confirmed_height;
     enum status status = store_read(service->store, read_known_in, &spending->known, fault);
     spending->recorded = spending->known;
@@ -96,69 +104,11 @@ enum status key_spending_new(struct key_spending **out, struct service *service,
 
 void key_spending_free(struct key_spending *spending)
 {
-    free(spending);
-}
-
-/* Whose transaction. */
-
-struct matching {
-    const struct service *service;
-    const struct digest *transaction;
-    uint64_t lane;
-    uint64_t seq;
-    bool approved;
-    struct uuid withdrawal; /* that was approved, by its intent */
-};
-
-/*
- * A row says that we asked for this transaction. Whoever edits rows can say so of any; what he cannot make are the
- * signatures of two approvers under the policy that this service serves.
- */
-static enum status was_approved(struct matching *matching, const struct store_tx *tx,
-                                const struct store_withdrawal *row, struct fault *fault)
-{
-    struct intent intent;
-    if (intent_decode(&intent, row->intent.data, row->intent.len, NULL) != STATUS_OK ||
-        !digest_equal(&intent.transaction, matching->transaction)) {
-        return STATUS_OK;
+    if (spending != NULL) {
+        free(spending->left);
+        free(spending->dealt);
+        free(spending);
     }
-    matching->withdrawal = intent.withdrawal;
-    return withdrawal_was_approved(&matching->approved, matching->service, tx, &row->id, &row->intent, fault);
-}
-
-static enum status match_in(const struct store_tx *tx, void *context, struct fault *fault)
-{
-    struct matching *matching = context;
-    struct store_withdrawal_list list = {0};
-    enum status status = store_withdrawal_list_placed(&list, tx, matching->lane, matching->seq, fault);
-    matching->approved = false;
-    for (size_t i = 0; status == STATUS_OK && i < list.count && !matching->approved; i++) {
-        struct digest id;
-        transaction_id(&id, list.rows[i].transaction.data, list.rows[i].transaction.len);
-        if (digest_equal(&id, matching->transaction)) {
-            status = was_approved(matching, tx, &list.rows[i], fault);
-        }
-    }
-    store_withdrawal_list_free(&list);
-    return status;
-}
-
-enum status key_spending_judge(bool *out_ours, struct service *service, const struct digest *transaction, uint64_t lane,
-                               uint64_t seq, struct fault *fault)
-{
-    struct matching matching = {.service = service, .transaction = transaction, .lane = lane, .seq = seq};
-    bool ours = false;
-    if (!policies_complete(service->policies)) { /* it may have been approved under one that is not known here */
-        return fault_set(fault, STATUS_NOT_READY, "policy", "the versions of the policy are not known here");
-    }
-    enum status status = store_read(service->store, match_in, &matching, fault);
-    if (status == STATUS_OK && matching.approved) { /* it may have been taken back since, whatever its row says */
-        status = step_was_promised(&ours, service, &matching.withdrawal, transaction, fault);
-    }
-    if (status == STATUS_OK) {
-        *out_ours = ours;
-    }
-    return status;
 }
 
 /* Whether the trail has an entry of this action about the transaction. */
@@ -369,12 +319,33 @@ void key_spending_use_of(struct key_spending_use *out, const struct transaction 
     }
 }
 
+/* A block that is looked at again has nothing dealt with twice: people may have decided since. */
+static bool remember_dealt(struct key_spending *spending, const struct digest *transaction)
+{
+    struct digest *grown = realloc(spending->dealt, (spending->dealt_count + 1) * sizeof(*grown));
+    if (grown != NULL) {
+        spending->dealt = grown;
+        spending->dealt[spending->dealt_count++] = *transaction;
+    }
+    return grown != NULL;
+}
+
+static bool was_dealt_with(const struct key_spending *spending, const struct digest *transaction)
+{
+    bool found = false;
+    for (size_t i = 0; i < spending->dealt_count && !found; i++) {
+        found = digest_equal(&spending->dealt[i], transaction);
+    }
+    return found;
+}
+
 static void work_off(const struct scan *scan)
 {
     struct key_spending *spending = scan->spending;
     size_t left = 0;
     for (size_t i = 0; i < spending->pending_count; i++) {
-        if (!deal_with(scan, &spending->pending[i])) {
+        const struct digest *transaction = &spending->pending[i].use.transaction;
+        if (!deal_with(scan, &spending->pending[i]) || !remember_dealt(spending, transaction)) {
             spending->pending[left++] = spending->pending[i];
         }
     }
@@ -402,24 +373,28 @@ static const struct key_spending_owner *owner_of(const struct scan *scan, const 
  * A superuser can have the trail say beforehand that a use was dealt with. So that entry counts only for what cannot be
  * the first time: blocks of an earlier run, and transactions that the ledger refused to execute (again).
  */
-static enum status check_sender(struct scan *scan, const struct transaction *transaction, const struct digest *id,
+static enum status check_sender(struct scan *scan, const struct transaction *transaction, const struct bytes *document,
                                 bool executed, struct fault *fault)
 {
     struct key_spending *spending = scan->spending;
     const struct key_spending_owner *owner = owner_of(scan, &transaction->from);
+    const struct store_withdrawal_place place = {
+        .lane = transaction->lane, .seq = transaction->seq, .transaction = *document};
+    struct key_spending_use use;
+    struct digest id;
     bool known = false;
-    if (owner == NULL) {
+    transaction_id(&id, document->data, document->len);
+    if (owner == NULL || was_dealt_with(spending, &id)) {
         return STATUS_OK;
     }
-    enum status status = key_spending_judge(&known, spending->service, id, transaction->lane, transaction->seq, fault);
+    enum status status = key_spending_judge(&known, spending->service, &place, fault);
     if (status == STATUS_OK && !known && !(executed && scan->fresh)) {
-        status = in_trail(&known, spending->service, id, AUDIT_KEY_ALARM, fault);
+        status = in_trail(&known, spending->service, &id, AUDIT_KEY_ALARM, fault);
     }
     if (status != STATUS_OK || known) {
         return status;
     }
-    struct key_spending_use use;
-    key_spending_use_of(&use, transaction, id, &owner->key);
+    key_spending_use_of(&use, transaction, &id, &owner->key);
     use.height = scan->height;
     status = add_pending(spending, &use, fault);
     work_off(scan);
@@ -427,44 +402,18 @@ static enum status check_sender(struct scan *scan, const struct transaction *tra
 }
 
 /* Receipts at addresses that must not receive. */
-
-static enum status tell_receipt(struct scan *scan, const struct leg *leg, const struct digest *id,
-                                const struct transaction *transaction, const struct key_board_entry *entry,
-                                struct fault *fault)
-{
-    struct store_suspense row = {
-        .transaction = *id, .key = entry->key.key, .asset = leg->asset, .amount = leg->amount, .height = scan->height};
-    struct news news = {
-        .action = AUDIT_KEY_RECEIPT_ALARM, .object_type = RECORD_KEY, .reason = STATUS_KEY_INACTIVE, .value = "told"};
-    char address[ADDRESS_TEXT_SIZE];
-    char amount[AMOUNT_TEXT_SIZE];
-    char text[DIGEST_HEX_LEN + 1];
-    address_format(address, &leg->account);
-    amount_format(amount, leg->amount);
-    digest_format(text, id);
-    digest_format(news.object_id, &entry->key.key);
-    (void)snprintf(news.subject, sizeof(news.subject), "receipt/%s/%.16s/", text, news.object_id);
-    digest_format(text, &leg->asset);
-    (void)snprintf(news.subject + strlen(news.subject), sizeof(news.subject) - strlen(news.subject), "%s", text);
-    news_ref(&news, "transaction", id);
-    news_ref(&news, "asset", &leg->asset);
-    news_fact(&news, "address", address);
-    news_fact(&news, "amount", amount);
-    news_fact(&news, "state", entry->key.state);
-    address_format(row.sender, &transaction->from);
-    (void)snprintf(row.state, sizeof(row.state), "%s", key_state_text(entry->state));
-    return suspense_receive(scan->spending->service, &news, &row, fault);
-}
-
 static enum status check_receiver(struct scan *scan, const struct leg *leg, const struct digest *id,
                                   const struct transaction *transaction, struct fault *fault)
 {
+    struct service *service = scan->spending->service;
     struct key_board_entry entry;
+    const struct suspense_receipt receipt = {
+        .leg = leg, .transaction = id, .sender = &transaction->from, .key = &entry, .height = scan->height};
     for (size_t i = 0; i < scan->owner_count; i++) {
         if (leg->side == LEG_CREDIT && account_id_equal(&scan->owners[i].account, &leg->account) &&
-            key_board_find(&entry, scan->spending->service->board, &scan->owners[i].key) == STATUS_OK &&
+            key_board_find(&entry, service->board, &scan->owners[i].key) == STATUS_OK &&
             entry.state != KEY_STATE_ACTIVE && entry.state != KEY_STATE_INACTIVE) {
-            return tell_receipt(scan, leg, id, transaction, &entry, fault);
+            return suspense_receive(service, &receipt, fault);
         }
     }
     return STATUS_OK;
@@ -482,10 +431,10 @@ static enum status check_row(struct scan *scan, const struct signed_document *do
         return status;
     }
     transaction_id(&id, document->document.data, document->document.len);
-    status = check_sender(scan, &transaction, &id, result.code == STATUS_OK, fault);
-    for (size_t i = 0; status == STATUS_OK && scan->fresh && result.code == STATUS_OK && i < transaction.leg_count;
-         i++) {
-        status = check_receiver(scan, &transaction.legs[i], &id, &transaction, fault);
+    status = check_sender(scan, &transaction, &document->document, result.code == STATUS_OK, fault);
+    for (size_t i = 0; scan->fresh && result.code == STATUS_OK && i < transaction.leg_count; i++) {
+        enum status received = check_receiver(scan, &transaction.legs[i], &id, &transaction, fault);
+        status = status == STATUS_OK ? received : status;
     }
     return status;
 }
@@ -498,8 +447,9 @@ static enum status scan_block(struct scan *scan, struct fault *fault)
     if (status == STATUS_OK && ledger_batch_decode(&batch, block.batch.data, block.batch.len, NULL) != STATUS_OK) {
         batch = (struct ledger_batch){0}; /* what does not decode makes an empty block */
     }
-    for (size_t i = 0; status == STATUS_OK && i < batch.count && i < block.count; i++) {
-        status = check_row(scan, &batch.rows[i].transaction, &block.receipts[i], fault);
+    for (size_t i = 0; i < batch.count && i < block.count; i++) {
+        enum status checked = check_row(scan, &batch.rows[i].transaction, &block.receipts[i], fault);
+        status = status == STATUS_OK ? checked : status;
     }
     ledger_batch_free(&batch);
     ledger_block_free(&block);
@@ -519,30 +469,113 @@ static bool may_compare(struct key_spending *spending)
     return spending->trusted;
 }
 
+/* Whether all of it was judged. */
+static enum status look_at(struct scan *scan, uint64_t height, struct fault *fault)
+{
+    const struct key_spending *spending = scan->spending;
+    scan->height = height;
+    scan->fresh = height >= spending->first || height > spending->known;
+    return scan_block(scan, fault);
+}
+
+/* For one more block that is left. */
+static bool has_room(struct key_spending *spending, struct fault *fault)
+{
+    struct left *grown = realloc(spending->left, (spending->left_count + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "") == STATUS_OK;
+    }
+    spending->left = grown;
+    return true;
+}
+
+/* What cannot be judged of one block keeps no other from it. Answers whether to go on: signer or database may be away.
+ */
+static bool look_or_leave(struct scan *scan, uint64_t height, struct fault *fault)
+{
+    struct key_spending *spending = scan->spending;
+    enum status status = look_at(scan, height, fault);
+    if (status != STATUS_OK) {
+        spending->left[spending->left_count++] =
+            (struct left){.height = height, .since_us = clock_monotonic_us(spending->service->clock)};
+    }
+    return !status_info(status)->retryable;
+}
+
+/* Those that were left, in turn. */
+static void look_again(struct scan *scan, struct fault *fault)
+{
+    struct key_spending *spending = scan->spending;
+    int64_t now = clock_monotonic_us(spending->service->clock);
+    bool more = now >= spending->left_after_us;
+    for (int i = 0; more && i < BLOCKS_AT_ONCE && spending->left_turn < spending->left_count; i++) {
+        struct left *left = &spending->left[spending->left_turn];
+        enum status status = look_at(scan, left->height, fault);
+        if (status == STATUS_OK) {
+            *left = spending->left[--spending->left_count];
+        } else {
+            spending->left_turn++;
+        }
+        more = !status_info(status)->retryable;
+    }
+    if (spending->left_turn >= spending->left_count) {
+        spending->left_turn = 0;
+        spending->left_after_us = now + AGAIN_US;
+    }
+}
+
+bool key_spending_is_behind(const struct key_spending *spending)
+{
+    int64_t before_us = clock_monotonic_us(spending->service->clock) - UNTOLD_US;
+    bool behind = false;
+    for (size_t i = 0; i < spending->left_count && !behind; i++) {
+        behind = spending->left[i].since_us <= before_us;
+    }
+    return behind;
+}
+
+static void look_on(struct scan *scan, struct fault *fault)
+{
+    struct key_spending *spending = scan->spending;
+    struct ledger_node_status node;
+    bool more = true;
+    ledger_node_status(spending->service->node, &node);
+    for (int i = 0; more && i < BLOCKS_AT_ONCE && spending->next <= node.confirmed_height; i++) {
+        more = has_room(spending, fault) && look_or_leave(scan, spending->next++, fault);
+    }
+    for (int i = 0; more && i < BLOCKS_AT_ONCE && spending->back > 0; i++) {
+        more = has_room(spending, fault) && look_or_leave(scan, spending->back--, fault);
+    }
+    if (more) {
+        look_again(scan, fault);
+    }
+}
+
 enum status key_spending_follow(struct key_spending *spending, const struct key_spending_owner *owners,
                                 size_t owner_count, struct fault *fault)
 {
     struct scan scan = {.spending = spending, .owners = owners, .owner_count = owner_count};
-    struct ledger_node_status node;
-    enum status status = STATUS_OK;
+    struct fault why = {0};
     if (!may_compare(spending) || !policies_complete(spending->service->policies)) {
         return STATUS_OK;
     }
-    ledger_node_status(spending->service->node, &node);
     work_off(&scan);
-    for (int i = 0; status == STATUS_OK && i < BLOCKS_AT_ONCE && spending->next <= node.confirmed_height; i++) {
-        scan.height = spending->next;
-        scan.fresh = true;
-        status = scan_block(&scan, fault);
-        spending->next += status == STATUS_OK ? 1 : 0;
+    look_on(&scan, &why);
+    if (why.status == STATUS_OK && spending->left_count > 0) {
+        (void)fault_set(&why, STATUS_NOT_READY, "ledger", "%zu blocks wait to be looked at", spending->left_count);
     }
-    for (int i = 0; status == STATUS_OK && i < BLOCKS_AT_ONCE && spending->back > 0; i++) {
-        scan.height = spending->back;
-        scan.fresh = spending->back > spending->known;
-        status = scan_block(&scan, fault);
-        spending->back -= status == STATUS_OK ? 1 : 0;
+    return why.status == STATUS_OK ? STATUS_OK : fault_set(fault, why.status, why.where, "%s", why.detail);
+}
+
+/* Below the first that was left of those that no earlier run has looked at. */
+static uint64_t looked_upto(const struct key_spending *spending)
+{
+    uint64_t upto = spending->next - 1;
+    for (size_t i = 0; i < spending->left_count; i++) {
+        uint64_t height = spending->left[i].height;
+        upto = height > spending->known && height <= upto ? height - 1 : upto;
     }
-    return status;
+    return upto;
 }
 
 static enum status remember_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -554,7 +587,7 @@ static enum status remember_in(struct store_tx *tx, void *context, struct fault 
 enum status key_spending_remember(struct key_spending *spending, struct fault *fault)
 {
     char text[24];
-    uint64_t upto = spending->next - 1;
+    uint64_t upto = looked_upto(spending);
     if (spending->back > spending->known || upto == spending->recorded) {
         return STATUS_OK;
     }

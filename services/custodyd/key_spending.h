@@ -11,6 +11,7 @@
 #include "policy/key.h"
 #include "policy/transaction.h"
 #include "service.h"
+#include "store/withdrawal.h"
 
 /* How often the key had changed is not known. */
 #define KEY_SPENDING_ON_UNKNOWN INT64_MAX
@@ -44,14 +45,17 @@ MUST_CHECK enum status key_spending_new(struct key_spending **out, struct servic
 void key_spending_free(struct key_spending *spending);
 
 /*
- * Looks at the blocks that are new and at some of the old ones. `owners` are borrowed for the call. A failure leaves
- * the block for the next call.
+ * Looks at the blocks that are new and at some of the old ones. `owners` are borrowed for the call. A block of which
+ * something cannot be judged keeps no other from being looked at: it is looked at again, and until then this fails.
  */
 MUST_CHECK enum status key_spending_follow(struct key_spending *spending, const struct key_spending_owner *owners,
                                            size_t owner_count, struct fault *fault);
 
 /* Writes down how far the blocks were followed, for what is told once only. */
 MUST_CHECK enum status key_spending_remember(struct key_spending *spending, struct fault *fault);
+
+/* Whether there is a block that should have been looked at by now and could not be. */
+bool key_spending_is_behind(const struct key_spending *spending);
 
 /*
  * The key of use `at` of those that the trail should have been told of by now and does not tell yet, and since when it
@@ -67,8 +71,11 @@ bool key_spending_untold(struct digest *out_key, int64_t *out_since_utc_us, cons
 MUST_CHECK enum status key_spending_report(struct key_spending *spending, const struct key_spending_use *use,
                                            struct fault *fault);
 
-/* Whether this transaction is that of a withdrawal of ours: approved, and promised by its signer, who is asked. */
-MUST_CHECK enum status key_spending_judge(bool *out_ours, struct service *service, const struct digest *transaction,
-                                          uint64_t lane, uint64_t seq, struct fault *fault);
+/*
+ * Whether this transaction (document bytes, of this lane and sequence) is that of a withdrawal of ours: approved, and
+ * promised by its signer, who is asked.
+ */
+MUST_CHECK enum status key_spending_judge(bool *out_ours, struct service *service,
+                                          const struct store_withdrawal_place *place, struct fault *fault);
 
 #endif

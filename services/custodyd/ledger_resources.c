@@ -233,7 +233,9 @@ static enum status refuse_wallets(const struct submission *submission, struct fa
     transaction_id(&id, submission->document.document.data, submission->document.document.len);
     if (digest_equal(&decoded->chain, &service->chain) && submission->document.signature_count == 1 &&
         signed_document_verify(&submission->document, TRANSACTION_KIND, 0, &wallet->key, NULL) == STATUS_OK) {
-        enum status status = key_spending_judge(&ours, service, &id, decoded->lane, decoded->seq, fault);
+        const struct store_withdrawal_place place = {
+            .lane = decoded->lane, .seq = decoded->seq, .transaction = submission->document.document};
+        enum status status = key_spending_judge(&ours, service, &place, fault);
         if (status != STATUS_OK) {
             return status;
         }

@@ -20,10 +20,39 @@ static enum status receive_in(struct store_tx *tx, void *context, struct fault *
     return status == STATUS_OK ? news_tell_in(NULL, receiving->service, tx, receiving->news, fault) : status;
 }
 
-enum status suspense_receive(struct service *service, const struct news *news, const struct store_suspense *receipt,
-                             struct fault *fault)
+static void fill_news(struct news *out, const struct store_suspense *row, const struct suspense_receipt *receipt)
 {
-    struct receiving receiving = {.service = service, .news = news, .receipt = receipt};
+    char address[ADDRESS_TEXT_SIZE];
+    char amount[AMOUNT_TEXT_SIZE];
+    char text[DIGEST_HEX_LEN + 1];
+    char asset[DIGEST_HEX_LEN + 1];
+    *out = (struct news){
+        .action = AUDIT_KEY_RECEIPT_ALARM, .object_type = RECORD_KEY, .reason = STATUS_KEY_INACTIVE, .value = "told"};
+    address_format(address, &receipt->leg->account);
+    amount_format(amount, row->amount);
+    digest_format(text, &row->transaction);
+    digest_format(asset, &row->asset);
+    digest_format(out->object_id, &row->key);
+    (void)snprintf(out->subject, sizeof(out->subject), "receipt/%s/%.16s/%s", text, out->object_id, asset);
+    news_ref(out, "transaction", &row->transaction);
+    news_ref(out, "asset", &row->asset);
+    news_fact(out, "address", address);
+    news_fact(out, "amount", amount);
+    news_fact(out, "state", receipt->key->key.state);
+}
+
+enum status suspense_receive(struct service *service, const struct suspense_receipt *receipt, struct fault *fault)
+{
+    struct news news;
+    struct store_suspense row = {.transaction = *receipt->transaction,
+                                 .key = receipt->key->key.key,
+                                 .asset = receipt->leg->asset,
+                                 .amount = receipt->leg->amount,
+                                 .height = receipt->height};
+    struct receiving receiving = {.service = service, .news = &news, .receipt = &row};
+    address_format(row.sender, receipt->sender);
+    (void)snprintf(row.state, sizeof(row.state), "%s", key_state_text(receipt->key->state));
+    fill_news(&news, &row, receipt);
     return store_transact(service->store, receive_in, &receiving, fault);
 }
 

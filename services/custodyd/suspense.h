@@ -7,12 +7,23 @@
 #define STRONGROOM_CUSTODYD_SUSPENSE_H
 
 #include "alarms.h"
+#include "key_board.h"
 #include "news.h"
+#include "policy/transaction.h"
 #include "store/suspense.h"
 
+/* What arrived. All borrowed. */
+struct suspense_receipt {
+    const struct leg *leg;
+    const struct digest *transaction;
+    const struct account_id *sender;
+    const struct key_board_entry *key;
+    uint64_t height;
+};
+
 /* Tells the trail of a receipt and books it, in one transaction; both once. */
-MUST_CHECK enum status suspense_receive(struct service *service, const struct news *news,
-                                        const struct store_suspense *receipt, struct fault *fault);
+MUST_CHECK enum status suspense_receive(struct service *service, const struct suspense_receipt *receipt,
+                                        struct fault *fault);
 
 /* Takes what the wallet has in suspense, which is `out_held`, off its balance; zero is left when that is more. */
 MUST_CHECK enum status suspense_take_off(struct amount *out_held, struct amount *inout_balance,

@@ -137,7 +137,7 @@ static enum status look(struct watch *watch, struct fault *fault)
         looked = looked == STATUS_OK ? kept : looked;
         status = status == STATUS_OK ? looked : status;
     }
-    show_alarms(watch, status == STATUS_OK);
+    show_alarms(watch, status == STATUS_OK && !key_spending_is_behind(watch->spending));
     return status;
 }
 

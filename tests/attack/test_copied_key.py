@@ -161,6 +161,68 @@ class GoneMark(GoneRows):
         self.assertProven("trail", place.export_trail())
 
 
+class UnreadableRows(Watched):
+    def test_rows_that_cannot_be_read_keep_no_use_from_being_judged(self):
+        """A withdrawal that asks for the payment, and an approval of it, with columns that are none: they show nothing."""
+        place = self.place
+        paid = place.withdraw(76)
+        signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
+        oid = digest("transaction", signed["document"])
+        name = uuid7()
+        intent = canonical({**json.loads(paid["intent"]), "transaction": oid, "withdrawal": name})
+        seq = json.loads(signed["document"])["seq"]
+        place.psql(f"""ALTER TABLE custody.withdrawal DROP CONSTRAINT withdrawal_reason_check;
+            ALTER TABLE custody.approval DROP CONSTRAINT approval_alg_check;
+            CREATE TEMP TABLE forged AS SELECT * FROM custody.withdrawal WHERE id = '{paid["id"]}';
+            UPDATE forged SET id = '{name}', idempotency_key = 'forged', lane = 900, seq = {seq}, reason = repeat('x', 300),
+                transaction = convert_to($d${signed["document"]}$d$, 'UTF8'), intent = convert_to($d${intent}$d$, 'UTF8');
+            INSERT INTO custody.withdrawal SELECT * FROM forged;
+            CREATE TEMP TABLE given AS SELECT * FROM custody.approval WHERE withdrawal = '{paid["id"]}';
+            UPDATE given SET withdrawal = '{name}', digest = sha256(digest), alg = 'none';
+            INSERT INTO custody.approval SELECT * FROM given""")
+        place.stop("custodyd")
+        outside.to_ledger(place, signed, key)
+        place.start_unready()
+        self.assertStopped(oid)
+        self.assertEqual(len(self.entries("key.copied_use")), 1)
+
+
+class BlockedBlock(GoneRows):
+    def test_a_block_that_cannot_be_judged_keeps_no_other_from_it(self):
+        """A receipt that cannot be booked, above a use: people see that not everything was looked at, until it can be."""
+        place = self.place
+        place.withdraw(78)
+        _, paying = place.payment_in("mallory")
+        place.psql("""CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON custody.suspense FOR EACH ROW EXECUTE FUNCTION public.refuse()""")
+        document = {"action": "key.suspend", "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600),
+                    "issued_at": time_text(), "key": self.key()["key_id"], "nonce": uuid7(), "policy": place.policy_digest,
+                    "reason": "test", "role": "transfer"}
+        order = place.signed("command", canonical(document), "operator-1")
+        self.assertEqual(place.call("POST", f"/v1/keys/{self.key()['key_id']}/commands", order).status, 200)
+        signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
+        oid = digest("transaction", signed["document"])
+        place.stop("custodyd")
+        outside.to_ledger(place, signed, key)
+        outside.to_ledger(place, paying["transaction"], paying["key"])
+        place.start_unready()
+        eventually(lambda: self.entries("key.copied_use", otype="transaction", oid=oid), "the use is told")
+        eventually(self.listed, "it is an alarm")
+        self.assertEqual(self.listed(), [self.key()["key_id"]])
+        def looked():
+            return place.call("GET", "/v1/alarms").json["looked_at"]
+        eventually(lambda: looked() < time_text(seconds=-30), "it shows that not everything was looked at")
+        self.assertEqual(self.receipts(), [])
+        place.psql("DROP TRIGGER refuse ON custody.suspense")
+        eventually(self.receipts, "the receipt is an alarm")
+        now = time_text()
+        eventually(lambda: looked() > now, "everything was looked at")
+        self.assertEqual(len(self.entries("key.copied_use")), 1)
+
+    def receipts(self):
+        return [alarm for alarm in self.place.call("GET", "/v1/alarms").json["alarms"] if alarm["code"] == "key.receipt_alarm"]
+
+
 class RetiredKey(Watched):
     def test_a_key_that_is_in_no_wallet_any_more_is_watched_without_its_document(self):
         place = self.place

@@ -627,6 +627,12 @@ class Evaluation:
 
     def pays_in(self, name):
         """A stranger who pays a little into the wallet: the address."""
+        address, paying = self.payment_in(name)
+        eventually(lambda: self.call("POST", "/v1/ledger/transactions", paying).status == 200, "the payment is confirmed")
+        return address
+
+    def payment_in(self, name):
+        """The same, not handed in yet: (address, what to hand in)."""
         self.stranger(name)
         key = {part: self.person(name)[part] for part in ("alg", "key")}
         address = address_of(digest("account", canonical(key)))
@@ -638,9 +644,7 @@ class Evaluation:
             "type": "transfer", "valid_from": "1", "valid_until": "1000000",
             "legs": [{"account": address, "amount": "1", "asset": self.asset, "side": "debit"},
                      {"account": self.hot, "amount": "1", "asset": self.asset, "side": "credit"}]})
-        paying = {"key": key, "transaction": self.signed("transaction", document, name)}
-        eventually(lambda: self.call("POST", "/v1/ledger/transactions", paying).status == 200, "the payment is confirmed")
-        return address
+        return address, {"key": key, "transaction": self.signed("transaction", document, name)}
 
     def signed(self, kind, document, *people):
         """The signed document, by openssl."""

@@ -332,12 +332,19 @@ static const struct statement select_quarantined = {
     1,
 };
 
+static const struct column placed_columns[] = {
+    COLUMN(struct store_withdrawal, id, "id", COLUMN_UUID),
+    COLUMN_NULLABLE(struct store_withdrawal, intent, "intent", COLUMN_BYTES),
+};
+
+static const struct row_shape placed_shape = ROW_SHAPE(struct store_withdrawal, placed_columns);
+
 static const struct statement select_placed = {
     "withdrawal_placed",
-    SELECT_WITHDRAWAL " WHERE lane = $1::bigint AND seq = $2::bigint"
-                      " AND state IN ('recorded', 'signed', 'submitted', 'confirmed', 'failed', 'quarantined')"
-                      " ORDER BY id",
-    2,
+    "SELECT id, intent FROM custody.withdrawal WHERE lane = $1::bigint AND seq = $2::bigint"
+    " AND state IN ('recorded', 'signed', 'submitted', 'confirmed', 'failed', 'quarantined')"
+    " AND transaction = $3::bytea LIMIT $4::bigint",
+    4,
 };
 
 static enum status read_list(struct store_withdrawal_list *out, const struct store_tx *tx,
@@ -422,13 +429,20 @@ enum status store_withdrawal_quarantined_list(struct store_withdrawal_quarantine
     return STATUS_OK;
 }
 
-enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, const struct store_tx *tx, uint64_t lane,
-                                         uint64_t seq, struct fault *fault)
+enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, const struct store_tx *tx,
+                                         const struct store_withdrawal_place *place, struct fault *fault)
 {
+    struct row_array array = {0};
     struct parameters p = {0};
-    parameter_uint64(&p, lane);
-    parameter_uint64(&p, seq);
-    return read_list(out, tx, &select_placed, &p, fault);
+    parameter_uint64(&p, place->lane);
+    parameter_uint64(&p, place->seq);
+    parameter_bytes(&p, place->transaction.data, place->transaction.len);
+    parameter_uint64(&p, STORE_PLACED_MAX);
+    enum status status = tx_read_all(tx, &array, &placed_shape, &select_placed, &p, fault);
+    if (status == STATUS_OK) {
+        *out = (struct store_withdrawal_list){.rows = array.rows, .count = array.count}; /* transferred */
+    }
+    return status;
 }
 
 void store_withdrawal_list_free(struct store_withdrawal_list *list)

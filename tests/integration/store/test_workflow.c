@@ -687,20 +687,29 @@ Test(workflow, requests_for_signatures_are_found_by_their_place)
     cr_assert_eq(bytes_copy(&row.intent, "{}", 2), STATUS_OK);
     const struct store_withdrawal_change change = {
         .intent = &row.intent, .transaction = &row.intent, .lane = &row.lane, .seq = &row.seq};
+    struct store_withdrawal_place place = {.transaction = row.intent};
     static const enum withdrawal_state path[] = {WITHDRAWAL_RESERVED, WITHDRAWAL_APPROVING, WITHDRAWAL_APPROVED,
                                                  WITHDRAWAL_RECORDED};
     for (size_t i = 0; i < 4; i++) {
-        cr_assert_eq(store_withdrawal_list_placed(&list, tx, row.lane, row.seq, NULL), STATUS_OK);
+        place.lane = row.lane;
+        place.seq = row.seq;
+        cr_assert_eq(store_withdrawal_list_placed(&list, tx, &place, NULL), STATUS_OK);
         cr_expect_eq(list.count, 0, "nobody was asked yet");
         store_withdrawal_list_free(&list);
         cr_assert_eq(store_withdrawal_move(tx, &row, path[i], i == 0 ? &change : NULL, NULL), STATUS_OK);
     }
-    cr_assert_eq(store_withdrawal_list_placed(&list, tx, row.lane, row.seq, NULL), STATUS_OK);
+    cr_assert_eq(store_withdrawal_list_placed(&list, tx, &place, NULL), STATUS_OK);
     cr_expect_eq(list.count, 1);
+    cr_expect(uuid_equal(&list.rows[0].id, &row.id));
+    cr_expect_eq(list.rows[0].intent.len, row.intent.len);
     store_withdrawal_list_free(&list);
-    cr_assert_eq(store_withdrawal_list_placed(&list, tx, row.lane, row.seq + 1, NULL), STATUS_OK);
-    cr_expect_eq(list.count, 0);
-    store_withdrawal_list_free(&list);
+    place.seq++;
+    cr_assert_eq(store_withdrawal_list_placed(&list, tx, &place, NULL), STATUS_OK);
+    cr_expect_eq(list.count, 0, "another sequence");
+    place.seq--;
+    place.transaction.len--;
+    cr_assert_eq(store_withdrawal_list_placed(&list, tx, &place, NULL), STATUS_OK);
+    cr_expect_eq(list.count, 0, "another transaction");
     books_commit(tx);
     store_withdrawal_wipe(&row);
 }

@@ -169,9 +169,20 @@ MUST_CHECK enum status store_withdrawal_quarantined_list(struct store_withdrawal
                                                          size_t capacity, const struct store_tx *tx,
                                                          struct fault *fault);
 
-/* Lists the rows of any wallet for which a signer was asked, at least, to sign with this lane and sequence. */
+/* A transaction that a signer was asked for, at least. */
+struct store_withdrawal_place {
+    uint64_t lane;
+    uint64_t seq;
+    struct bytes transaction; /* document bytes, borrowed */
+};
+
+/*
+ * Lists the rows that ask for it: of each only id and intent, so that nothing else in a row keeps it, or one beside it,
+ * from being read. No more than STORE_PLACED_MAX.
+ */
 MUST_CHECK enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, const struct store_tx *tx,
-                                                    uint64_t lane, uint64_t seq, struct fault *fault);
+                                                    const struct store_withdrawal_place *place, struct fault *fault);
+#define STORE_PLACED_MAX 16
 
 /* Frees and empties. */
 void store_withdrawal_list_free(struct store_withdrawal_list *list);
