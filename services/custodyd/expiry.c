@@ -98,7 +98,8 @@ enum status step_expire(struct service *service, struct uuid *inout_after, struc
     for (size_t i = 0; i < expiry.page.count; i++) {
         enum status ended = expire_one(service, &expiry.page.ids[i]);
         if (ended == STATUS_UNAVAILABLE || ended == STATUS_TIMED_OUT) {
-            return STATUS_OK; /* signer or database are away, for all of them: the next call begins here again */
+            *inout_after = expiry.page.ids[i]; /* signer or database are away, or a row says so: go on behind it then */
+            return STATUS_OK;
         }
     }
     bool more = expiry.page.count == STORE_NAMES_MAX;

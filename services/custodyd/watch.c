@@ -127,6 +127,7 @@ static enum status look(struct watch *watch, struct fault *fault)
         look_at_quarantine, watch_trail,     watch_subjects,     remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
+    fault_clear(&watch->untold);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (is_stopping(watch)) {
             return status;
@@ -136,6 +137,9 @@ static enum status look(struct watch *watch, struct fault *fault)
         enum status kept = keep_part(watch, first, i, looked == STATUS_OK, fault);
         looked = looked == STATUS_OK ? kept : looked;
         status = status == STATUS_OK ? looked : status;
+    }
+    if (status == STATUS_OK && watch->untold.status != STATUS_OK) {
+        status = fault_set(fault, watch->untold.status, watch->untold.where, "%s", watch->untold.detail);
     }
     show_alarms(watch, status == STATUS_OK && !key_spending_is_behind(watch->spending));
     return status;

@@ -80,8 +80,9 @@ enum status watch_calendar(struct watch *watch, const struct watched *key, struc
                                           struct fault *fault) = {tell_drill, tell_period, tell_proof};
     int64_t now = clock_utc_us(watch->service->clock);
     enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && key->documented && i < sizeof(tellers) / sizeof(tellers[0]); i++) {
-        status = tellers[i](watch, key, now, fault);
+    for (size_t i = 0; key->documented && i < sizeof(tellers) / sizeof(tellers[0]); i++) {
+        enum status told = tellers[i](watch, key, now, fault);
+        status = status == STATUS_OK ? told : status;
     }
     return status;
 }

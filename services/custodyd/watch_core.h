@@ -119,6 +119,7 @@ struct watch {
     json_t *listed_known;
     struct watch_entries listings[WATCH_LISTINGS];
     struct alarm_list seeing; /* in this look */
+    struct fault untold;      /* why the trail, or a mark, could not be told of one of them */
 
     pthread_t thread;
     bool running;
@@ -133,7 +134,10 @@ struct watch {
     size_t report_count;
 };
 
-/* watch_tell.c: tells the trail, once; news with a reason are an alarm of this look. */
+/*
+ * watch_tell.c: tells the trail, once; news with a reason are an alarm of this look, also when the trail cannot be
+ * told: then it is with the next one, and this one has not seen everything.
+ */
 MUST_CHECK enum status watch_tell(struct watch *watch, const struct news *news, struct fault *fault);
 
 /* The same for what is over already: it is no alarm. */

@@ -179,13 +179,12 @@ static enum status take_key(struct watch *watch, const struct key_board_entry *e
         renew(watch, key);
         status = load_key(watch, key, fault);
     }
-    if (status == STATUS_OK) {
-        status = tell_state(watch, key, fault);
+    const enum status told[] = {tell_state(watch, key, fault), tell_papers(watch, key, fault),
+                                watch_calendar(watch, key, fault)};
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        status = status == STATUS_OK ? told[i] : status;
     }
-    if (status == STATUS_OK) {
-        status = tell_papers(watch, key, fault);
-    }
-    return status == STATUS_OK ? watch_calendar(watch, key, fault) : status;
+    return status;
 }
 
 enum status watch_keys(struct watch *watch, struct fault *fault)
@@ -193,8 +192,9 @@ enum status watch_keys(struct watch *watch, struct fault *fault)
     struct key_board_entry *entries = NULL;
     size_t count = 0;
     enum status status = key_board_all(&entries, &count, watch->service->board, fault);
-    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
-        status = take_key(watch, &entries[i], fault);
+    for (size_t i = 0; i < count; i++) { /* what is wrong with one keeps nobody from hearing of the others */
+        enum status taken = take_key(watch, &entries[i], fault);
+        status = status == STATUS_OK ? taken : status;
     }
     free(entries);
     return status;

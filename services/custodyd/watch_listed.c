@@ -28,39 +28,85 @@ static enum status take_entry(struct watch *watch, const struct store_leaf *entr
 }
 
 struct asking {
+    const struct service *service;
     const struct digest *digest;
-    enum status reason; /* what is wrong with its row */
+    enum status reason;  /* what is wrong with its row */
+    struct digest taken; /* MISMATCH: which entry of the account its row says to be no more on the list */
+    bool refused;        /* by the signer; else somebody took it off */
 };
+
+/* What the list shows of its account: it, or a newer entry. One that is not newer stands in its place. */
+static void judge_shown(struct asking *asking, const struct destination_entry *shown, const struct destination *listed)
+{
+    enum destination_word word = shown->standing.word;
+    bool its_own = digest_equal(&shown->digest, asking->digest);
+    if (its_own || shown->destination.issued_at > listed->issued_at) {
+        asking->reason = shown->verified && word == DESTINATION_HELD ? STATUS_OK : STATUS_MISMATCH;
+        asking->taken = shown->digest;
+        asking->refused = word == DESTINATION_REFUSED;
+    }
+}
+
+/* As the list is read: a copy of the entry elsewhere, or one that nobody signed, shows nobody that it is there. */
+static enum status look_at_list(struct asking *asking, const struct store_tx *tx, const struct destination *listed,
+                                struct fault *fault)
+{
+    struct destination_entry shown = {.verified = false};
+    struct name key;
+    struct fault why = {0};
+    destination_store_key(&key, &listed->account);
+    struct destination_page page = {.entries = &shown, .max = 1, .front = key.text};
+    enum status status = destination_page_read(&page, asking->service, tx, &why);
+    bool found =
+        status == STATUS_OK && page.count == 1 && account_id_equal(&shown.destination.account, &listed->account);
+    asking->reason = STATUS_NOT_FOUND;
+    if (found) {
+        judge_shown(asking, &shown, listed);
+    }
+    destination_page_wipe(&page);
+    return status == STATUS_OK || status == STATUS_CORRUPT ? STATUS_OK
+                                                           : fault_set(fault, status, why.where, "%s", why.detail);
+}
 
 static enum status ask_row_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct asking *asking = context;
     struct destination_entry entry = {.verified = false};
-    struct destination_standing standing = {.word = DESTINATION_WAITING};
     struct fault why = {0};
     enum status status = destination_get(&entry, tx, asking->digest, &why);
+    const struct destination listed = entry.destination;
     destination_entry_wipe(&entry);
-    asking->reason = STATUS_OK;
+    asking->reason = STATUS_NOT_FOUND;
     if (status == STATUS_DESTINATION_UNLISTED || status == STATUS_CORRUPT) {
-        asking->reason = STATUS_NOT_FOUND;
         return STATUS_OK;
     }
-    if (status != STATUS_OK) {
-        return fault_set(fault, status, why.where, "%s", why.detail);
+    return status == STATUS_OK ? look_at_list(asking, tx, &listed, fault)
+                               : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+/* Whether signed entries say so, too. One that was refused may be taken again, of a guard that was made anew. */
+static enum status ask_trail(struct asking *inout, struct listed *listed, struct fault *fault)
+{
+    const struct service *service = inout->service;
+    bool said = false;
+    enum status status =
+        destination_told(&listed->over, service, inout->digest, AUDIT_DESTINATION_REVOKE, AUDIT_OUTCOME_OK, fault);
+    if (status == STATUS_OK && !listed->over && inout->reason == STATUS_MISMATCH) {
+        status = destination_told(&said, service, &inout->taken,
+                                  inout->refused ? AUDIT_DESTINATION_REFUSED : AUDIT_DESTINATION_REVOKE,
+                                  inout->refused ? AUDIT_OUTCOME_ERROR : AUDIT_OUTCOME_OK, fault);
     }
-    status = destination_standing_read(&standing, tx, asking->digest, fault);
-    asking->reason = standing.word == DESTINATION_REVOKED ? STATUS_MISMATCH : STATUS_OK;
+    inout->reason = said ? STATUS_OK : inout->reason;
     return status;
 }
 
 static enum status check(struct watch *watch, struct listed *listed, struct fault *fault)
 {
     struct service *service = watch->service;
-    struct asking asking = {.digest = &listed->digest};
+    struct asking asking = {.service = service, .digest = &listed->digest};
     enum status status = store_read(service->store, ask_row_in, &asking, fault);
     if (status == STATUS_OK && asking.reason != STATUS_OK) {
-        status = destination_told(&listed->over, service, &listed->digest, AUDIT_DESTINATION_REVOKE, AUDIT_OUTCOME_OK,
-                                  fault);
+        status = ask_trail(&asking, listed, fault);
     }
     if (status == STATUS_OK && (asking.reason == STATUS_OK || listed->over)) {
         listed->since = (struct news_telling){0};
@@ -106,11 +152,12 @@ static enum status check_some(struct watch *watch, struct fault *fault)
     size_t told = 0;
     size_t first = watch->listed_turn;
     enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < watch->listed_count; i++) {
+    for (size_t i = 0; i < watch->listed_count && !status_info(status)->retryable; i++) {
         struct listed *listed = &watch->listed[i];
         bool in_turn = i >= first && i - first < AT_ONCE;
         if (!listed->over && (in_turn || (listed->since.at_us != 0 && told < AT_ONCE))) {
-            status = look_at(watch, listed, &told, fault);
+            enum status looked = look_at(watch, listed, &told, fault);
+            status = status == STATUS_OK ? looked : status;
         }
     }
     watch->listed_turn = first + AT_ONCE < watch->listed_count ? first + AT_ONCE : 0;

@@ -69,13 +69,30 @@ static enum status tell_trail(int64_t *out_seen_at_utc_us, struct watch *watch, 
     return tell_again(watch, news, known, fault);
 }
 
+/* Since when it is an alarm, or now. */
+static int64_t listed_since(const struct watch *watch, const struct news *news)
+{
+    for (size_t i = 0; i < watch->alarms.count; i++) { /* nobody else writes it */
+        const struct alarm *alarm = &watch->alarms.rows[i];
+        if (alarm->code == news->action && strcmp(alarm->object_type, news->object_type) == 0 &&
+            strcmp(alarm->object_id, news->object_id) == 0) {
+            return alarm->first_seen_utc_us;
+        }
+    }
+    return clock_utc_us(watch->service->clock);
+}
+
+/* An alarm waits for nothing that is written; the look says at its end that it could not tell the trail. */
 enum status watch_tell(struct watch *watch, const struct news *news, struct fault *fault)
 {
     int64_t seen_at_utc_us = 0;
-    enum status status = tell_trail(&seen_at_utc_us, watch, news, fault);
-    return status == STATUS_OK && news->reason != STATUS_OK
-               ? alarm_list_add(&watch->seeing, news, seen_at_utc_us, fault)
-               : status;
+    bool is_alarm = news->reason != STATUS_OK;
+    enum status status = tell_trail(&seen_at_utc_us, watch, news, is_alarm ? &watch->untold : fault);
+    if (!is_alarm) {
+        return status;
+    }
+    seen_at_utc_us = status == STATUS_OK ? seen_at_utc_us : listed_since(watch, news);
+    return alarm_list_add(&watch->seeing, news, seen_at_utc_us, fault);
 }
 
 enum status watch_tell_past(struct watch *watch, const struct news *news, struct fault *fault)

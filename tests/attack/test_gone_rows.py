@@ -118,6 +118,61 @@ class Listed(Gone):
             self.until(lambda: not self.alarms("destination.lost", name), "the alarm is over")
 
 
+class Hidden(Gone):
+    shown = Listed.shown
+
+    def test_an_entry_whose_row_is_there_and_not_shown(self):
+        """Its row stands elsewhere, lacks a signature, or has a mark that says something else than the signer: the same."""
+        place = self.place
+        signed = json.loads((place.dir / "ceremony/destination.json").read_text())
+        name = digest("destination", signed["document"])
+        row = f"custody.document WHERE kind = 'destination' AND digest = '\\x{name}'"
+        one = canonical({**signed, "signatures": signed["signatures"][:1]})
+        mark = f"UPDATE custody.mark SET value = '%s/1970-01-01T00:00:00.000000Z' WHERE subject = 'destination/{name}'"
+        place.psql(f"CREATE TABLE public.kept AS SELECT * FROM {row}; CREATE TABLE public.marks AS SELECT * FROM custody.mark WHERE subject = 'destination/{name}'")
+        for what, sql, shown, reason in (
+                ("elsewhere", f"UPDATE custody.document SET id = repeat('0', 63) WHERE kind = 'destination' AND digest = '\\x{name}'", None, "not_found"),
+                ("one signature", f"UPDATE custody.document SET bytes = convert_to($d${one}$d$, 'UTF8') WHERE kind = 'destination' AND digest = '\\x{name}'",
+                 "refused", "mismatch"),
+                ("refused", mark % "refused", "refused", "mismatch"),
+                ("waiting", mark % "waiting", "waiting", "mismatch")):
+            with self.subTest(what):
+                place.psql(sql)
+                [alarm] = self.until(lambda: self.alarms("destination.lost", name), "an alarm")
+                self.assertEqual((alarm["facts"]["reason"], self.shown()), (reason, shown))
+                place.psql(f"""DELETE FROM {row}; INSERT INTO custody.document SELECT * FROM public.kept;
+                    DELETE FROM custody.mark WHERE subject = 'destination/{name}'; INSERT INTO custody.mark SELECT * FROM public.marks""")
+                self.until(lambda: not self.alarms("destination.lost", name), "the alarm is over")
+                self.assertEqual(self.shown(), "serving")
+
+
+class Unwritable(Gone):
+    def refuse(self, table, condition):
+        self.place.psql(f"""CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON custody.{table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION public.refuse()""")
+
+
+class Mark(Unwritable):
+    def test_an_alarm_of_which_no_mark_can_be_written(self):
+        """It is shown all the same, always the same one, and so is every other; the trail is told when it can be."""
+        place = self.place
+        name = digest("destination", json.loads((place.dir / "ceremony/destination.json").read_text())["document"])
+        keys = [row["key_id"] for row in place.call("GET", "/v1/keys").json["keys"]]
+        document = f"kind = 'destination' AND digest = '\\x{name}' OR kind = 'key'"
+        self.refuse("mark", "NEW.subject LIKE 'lost/%' OR NEW.subject LIKE 'key/%'")
+        place.psql(f"DELETE FROM custody.document WHERE {document}")
+        place.stop("custodyd")
+        place.start()
+        [alarm] = self.until(lambda: self.alarms("destination.lost", name), "an alarm")
+        [missing] = self.until(lambda: self.alarms("key.attestation_alarm", keys[-1]), "an alarm of the last key")
+        self.assertEqual((alarm["facts"]["reason"], missing["facts"]["reason"]), ("not_found", "not_found"))
+        self.assertEqual(self.until(lambda: [a["id"] for a in self.alarms("destination.lost", name)], "an alarm"), [alarm["id"]])
+        self.assertEqual(self.entries("destination.lost", oid=name), [])
+        place.psql("DROP TRIGGER refuse ON custody.mark")
+        self.until(lambda: self.entries("destination.lost", oid=name), "the trail has it")
+        self.assertEqual(len(self.alarms("destination.lost", name)), 1)
+
+
 class Version(Gone):
     def in_force(self):
         [row] = [row for row in self.place.call("GET", "/v1/policies").json["policies"] if row["state"] == "in_force"]
@@ -198,6 +253,22 @@ class Expiry(Gone):
         self.assertGreater(time_text(), row["expires_at"])
         self.assertEqual((ended["reason"], place.wallet()), ("expired", before))
         self.until(lambda: self.entries("withdrawal.expire", oid=row["id"]), "the trail has it")
+
+
+class ExpiryOfOthers(Unwritable):
+    def test_a_row_that_says_that_the_database_is_away_keeps_no_other_from_ending(self):
+        place = self.place
+        place.stop("custodyd")
+        place.configure("custodyd", withdrawal_ttl=15)
+        place.start()
+        stuck, other = place.proposed(22), place.proposed(23)
+        self.refuse("withdrawal", f"NEW.id = '{stuck['id']}'")
+        place.psql("""CREATE OR REPLACE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '57000'; END $$""")
+        place.wait(other["id"], "expired")
+        self.assertNotEqual(place.read(stuck["id"])["state"], "expired")
+        place.psql("DROP TRIGGER refuse ON custody.withdrawal")
+        place.wait(stuck["id"], "expired")
 
 
 if __name__ == "__main__":
