@@ -284,12 +284,14 @@ enum status base64_decode_into(uint8_t *out, size_t *out_len, const char *text, 
 
 enum status base64_decode(struct bytes *out, const char *text, size_t text_len)
 {
-    struct bytes decoded = {.data = malloc(text_len / 4 * 3 + 1)};
+    const size_t room = text_len / 4 * 3;
+    struct bytes decoded = {.data = malloc(room + 1)};
     if (decoded.data == NULL) {
         return STATUS_NO_MEMORY;
     }
     enum status status = base64_decode_into(decoded.data, &decoded.len, text, text_len);
     if (status != STATUS_OK) {
+        decoded.len = room; /* what stands before a wrong character is decoded */
         bytes_free(&decoded);
         return status;
     }

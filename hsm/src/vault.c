@@ -80,6 +80,7 @@ enum status hsm_vault_wrap(const struct hsm_key *key, uint8_t out60[HSM_VAULT_WR
     if (status == STATUS_OK) {
         memcpy(out60, wrapped, sizeof wrapped);
     }
+    secret_wipe(wrapped, sizeof wrapped);
     return status;
 }
 
@@ -131,6 +132,7 @@ enum status hsm_vault_unwrap(const struct hsm_key *key, uint8_t out32[HSM_VAULT_
     CK_SESSION_HANDLE session = hsm_sessions_take(&key->token->sessions);
     status = unwrap_in(key, session, out32, wrapped, context16, fault);
     hsm_sessions_give(&key->token->sessions, session);
+    secret_wipe(wrapped, sizeof wrapped);
     return status;
 }
 

@@ -3,6 +3,7 @@
  * from a failure to its problem document. What a route permits stands in the table (routes.c), not here.
  */
 #include "base/canon.h"
+#include "base/secret.h"
 #include "gate.h"
 #include "places.h"
 #include "problem.h"
@@ -281,6 +282,8 @@ void http_dispatch(struct service *service, struct http_request *request, struct
     blame_halt(&fault, service);
     problem_reply(reply, &fault, &request->correlation);
     reply->close = close;
+    secret_wipe(&fault,
+                sizeof(fault)); /* it names the field, and the caller may have written a name of somebody there */
 }
 
 enum status http_body_object(json_t **out, const struct http_request *request, struct fault *fault)

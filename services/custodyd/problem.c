@@ -61,9 +61,9 @@ void problem_reply(struct http_reply *reply, const struct fault *fault, const st
     reply->status = http;
     reply->content_type = "application/problem+json";
     reply->cache_control = NULL;
-    const char *body = text == NULL ? out_of_memory : text;
-    if (bytes_copy(&reply->body, body, strlen(body)) != STATUS_OK) {
+    if (text != NULL) {
+        reply->body = (struct bytes){.data = (uint8_t *)text, .len = strlen(text)}; /* transferred */
+    } else if (bytes_copy(&reply->body, out_of_memory, strlen(out_of_memory)) != STATUS_OK) {
         reply->body = (struct bytes){0}; /* the status line alone must do */
     }
-    free(text);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "guard_private.h"
 
 #define SLOT_LEN 64
@@ -83,6 +84,7 @@ static enum status slot_write(const struct guard *guard, uint64_t slot, const ui
     off_t at = (off_t)(slot * SLOT_LEN);
     bool good = pwrite(guard->subjects_fd, bytes, SLOT_LEN, at) == SLOT_LEN && fdatasync(guard->subjects_fd) == 0 &&
                 pread(guard->subjects_fd, back, SLOT_LEN, at) == SLOT_LEN && memcmp(back, bytes, SLOT_LEN) == 0;
+    secret_wipe(back, sizeof(back));
     return good ? STATUS_OK
                 : fault_set(fault, STATUS_IO, "guard", "the key of a subject could not be written: errno %d", errno);
 }
@@ -97,6 +99,7 @@ enum status guard_txn_subject_add(struct guard_txn *txn, const struct uuid *id,
     memcpy(slot, wrapped60, SIGNER_WRAPPED_LEN);
     digest_sha256(&subject.wrapped, wrapped60, SIGNER_WRAPPED_LEN);
     enum status status = slot_write(txn->batch->guard, subject.slot, slot, fault);
+    secret_wipe(slot, sizeof(slot));
     if (status != STATUS_OK) {
         return status; /* nothing was put: this change alone fails */
     }
@@ -115,11 +118,13 @@ enum status guard_subject_key(struct guard *guard, uint8_t out60[SIGNER_WRAPPED_
         return fault_set(fault, STATUS_CORRUPT, "guard", "the file of the keys of subjects is short");
     }
     digest_sha256(&digest, slot, SIGNER_WRAPPED_LEN);
-    if (!digest_equal(&digest, &subject->wrapped)) {
-        return fault_set(fault, STATUS_CORRUPT, "guard", "the key of a subject is not the one remembered");
+    bool same = digest_equal(&digest, &subject->wrapped);
+    if (same) {
+        memcpy(out60, slot, SIGNER_WRAPPED_LEN);
     }
-    memcpy(out60, slot, SIGNER_WRAPPED_LEN);
-    return STATUS_OK;
+    secret_wipe(slot, sizeof(slot)); /* in no memory when it is destroyed in the file */
+    return same ? STATUS_OK
+                : fault_set(fault, STATUS_CORRUPT, "guard", "the key of a subject is not the one remembered");
 }
 
 enum status guard_subject_destroy(struct guard *guard, const struct guard_subject *subject, struct fault *fault)
@@ -136,7 +141,9 @@ static enum status slot_check(struct guard *guard, const struct guard_subject *s
     static const uint8_t nothing[SLOT_LEN];
     uint8_t slot[SLOT_LEN];
     if (subject->erased_utc_us == 0) {
-        return guard_subject_key(guard, slot, subject, fault);
+        enum status status = guard_subject_key(guard, slot, subject, fault);
+        secret_wipe(slot, sizeof(slot));
+        return status;
     }
     if (pread(guard->subjects_fd, slot, SLOT_LEN, (off_t)(subject->slot * SLOT_LEN)) != SLOT_LEN) {
         return fault_set(fault, STATUS_CORRUPT, "guard", "the file of the keys of subjects is short");

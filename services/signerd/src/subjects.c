@@ -57,7 +57,7 @@ static enum status key_unwrap(struct signer *signer, struct secret *out, const s
     struct secret key = {0};
     struct fault why = {0};
     enum status status = guard_subject_key(signer->guard, wrapped, subject, &why);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK) { /* nothing is in `wrapped` */
         return status == STATUS_CORRUPT && is_erased(signer, id)
                    ? erased_fault(fault)
                    : fault_set(fault, status, why.where, "%s", why.detail);
@@ -69,6 +69,7 @@ static enum status key_unwrap(struct signer *signer, struct secret *out, const s
         status = signer->tokens->unwrap(signer->tokens->context, key.data, &signer->identity.key, wrapped, id->bytes16,
                                         fault);
     }
+    secret_wipe(wrapped, sizeof(wrapped)); /* what is destroyed in the guard is nowhere else */
     if (status != STATUS_OK) {
         secret_free(&key);
         return status;
@@ -172,6 +173,7 @@ static enum status subject_make(struct signer *signer, struct sealing *sealing, 
         status = guard_commit(signer->guard, sealing_apply, sealing, fault);
         sealing->wrapped = NULL;
     }
+    secret_wipe(wrapped, sizeof(wrapped));
     return status;
 }
 

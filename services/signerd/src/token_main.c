@@ -57,7 +57,9 @@ static enum status message_unwrap(const struct hsm_key *key, uint8_t out64[SIGNA
         return fault_set(fault, STATUS_INVALID, "request", "it is of another form");
     }
     memcpy(&unwrap, message, sizeof(unwrap));
-    return hsm_vault_unwrap(key, out64, unwrap.wrapped60, unwrap.context16, fault);
+    enum status status = hsm_vault_unwrap(key, out64, unwrap.wrapped60, unwrap.context16, fault);
+    secret_wipe(&unwrap, sizeof(unwrap)); /* one day it is destroyed in the guard, and opens nothing any more */
+    return status;
 }
 
 static enum status request_answer(const struct process *process, uint8_t out64[SIGNATURE_LEN], const uint8_t *packet,

@@ -299,6 +299,7 @@ static enum status tokens_wrap(const void *context, uint8_t out60[SIGNER_WRAPPED
     if (status == STATUS_OK) {
         memcpy(out60, result, SIGNER_WRAPPED_LEN);
     }
+    secret_wipe(result, sizeof(result));
     return status;
 }
 
@@ -315,6 +316,7 @@ static enum status tokens_unwrap(const void *context, uint8_t out32[SIGNER_WRAPP
     if (status == STATUS_OK) {
         memcpy(out32, result, SIGNER_WRAPPING_LEN);
     }
+    secret_wipe(&message, sizeof(message));
     secret_wipe(result, sizeof(result));
     return status;
 }
