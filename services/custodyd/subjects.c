@@ -399,13 +399,20 @@ enum status subject_rows(struct store_subject_rows *out, struct service *service
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    if (out->count == 0) {
-        store_subject_rows_free(out);
-        return erased < 0
-                   ? fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it")
-                   : fault_set(fault, STATUS_NOT_FOUND, "subject", "it was erased, as entry %" PRId64 " says", erased);
+    if (out->count > 0 && erased < 0) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    bool returned = out->count > 0;
+    store_subject_rows_free(out);
+    if (erased < 0) {
+        return fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it");
+    }
+    if (returned) { /* of a backup, which nobody can open as long as the guard's has no copy */
+        uuid_format(id, subject);
+        log_event(LOG_LEVEL_ERROR, "subject.returned", "subject", id, NULL);
+    }
+    return fault_set(fault, STATUS_NOT_FOUND, "subject", "it was erased, as entry %" PRId64 " says%s", erased,
+                     returned ? "; rows of it are in the database again, and are to be deleted there" : "");
 }
 
 enum status subject_kept(struct service *service, const struct uuid *subject, struct fault *fault)

@@ -254,6 +254,10 @@ class Subjects(strongroom.Trailed, Case):
         self.assertEqual(len(rows), len(ALICE))
         columns = dump.decode().split("COPY audit.pii (")[1].split(")")[0]
         place.psql(f"COPY audit.pii ({columns}) FROM STDIN;\n" + "\n".join(rows) + "\n\\.\n")
+        reply = place.call("GET", f"/v1/subjects/{alice}")
+        self.assertProblem(reply, 404, "not_found", "subject")
+        self.assertIn("rows of it are in the database again", reply.json["detail"])
+        self.assertIn(f"event=subject.returned subject={alice}", place.log("custodyd"))
         self.assertIn("erased", self.reveal(alice, check=False).stderr)
         self.assertIn("erased", self.record({"name": "x"}, alice, check=False).stderr)
 
