@@ -146,6 +146,26 @@ class Hidden(Gone):
                 self.assertEqual(self.shown(), "serving")
 
 
+class Replaced(Gone):
+    shown = Listed.shown
+
+    def test_an_entry_in_whose_place_an_older_one_is_shown(self):
+        """The older one was taken off in truth; that says nothing of what the signer holds."""
+        place = self.place
+        older = json.loads((place.dir / "ceremony/destination.json").read_text())["document"]
+        newer = canonical({**json.loads(older), "issued_at": time_text()})
+        order = self.command("destination.revoke", "operator-1", subject=digest("destination", older))
+        self.assertEqual(place.call("POST", "/v1/destinations/revoke", order).status, 200)
+        self.assertEqual(place.call("POST", "/v1/destinations", place.signed("destination", newer, "admin-1", "admin-2")).status, 201)
+        self.assertIn(self.shown(), ("cooling", "serving"))
+        name = digest("destination", newer)
+        row = f"kind = 'destination' AND digest = '\\x{name}'"
+        place.psql(f"UPDATE custody.document SET id = repeat('0', 63) WHERE {row}")
+        [alarm] = self.until(lambda: self.alarms("destination.lost", name), "an alarm")
+        self.assertEqual((alarm["facts"]["reason"], self.shown()), ("not_found", "revoked"))
+        self.assertEqual(self.alarms("destination.lost", digest("destination", older)), [])
+
+
 class Unwritable(Gone):
     def refuse(self, table, condition):
         self.place.psql(f"""CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
