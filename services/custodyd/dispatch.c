@@ -282,8 +282,7 @@ void http_dispatch(struct service *service, struct http_request *request, struct
     blame_halt(&fault, service);
     problem_reply(reply, &fault, &request->correlation);
     reply->close = close;
-    secret_wipe(&fault,
-                sizeof(fault)); /* it names the field, and the caller may have written a name of somebody there */
+    secret_wipe(&fault, sizeof(fault)); /* it names the field, and a caller may have put a person's name there */
 }
 
 enum status http_body_object(json_t **out, const struct http_request *request, struct fault *fault)
