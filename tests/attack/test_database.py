@@ -52,7 +52,7 @@ class Database(strongroom.Case):
         self.place.psql(f"""
             UPDATE custody.withdrawal SET state = '{state}', ver = ver + 1 WHERE id = '{row["id"]}';
             DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}';
-            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('{item}', '{row["id"]}');""")
+            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('{item}', '{row["id"]}') ON CONFLICT DO NOTHING;""")
 
     def replace_destination(self, account_document, signed):
         """The allow-list holds this document, whatever it is, as the newest for the account of another document."""

@@ -292,7 +292,7 @@ class History(Thief):
         place.psql(f"""UPDATE custody.withdrawal AS w SET state = 'submitted', ver = w.ver + 1, amount = 70, lane = p.lane - 1000, seq = p.seq,
                 intent = convert_to($d${intent}$d$, 'UTF8'), transaction = p.transaction, signature = p.signature
                 FROM custody.withdrawal AS p WHERE w.id = '{row["id"]}' AND p.id = '{paid["id"]}';
-            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('confirm', '{row["id"]}')""")
+            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('confirm', '{row["id"]}') ON CONFLICT DO NOTHING""")
         self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "mismatch")
         self.assertEqual(self.holds(row), ["1", "1"])
         amount, lane, seq, *documents = before

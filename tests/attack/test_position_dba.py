@@ -22,7 +22,7 @@ class Dba(Position):
         self.place.psql(f"""
             UPDATE custody.withdrawal SET state = 'recorded', ver = ver + 1 WHERE id = '{row["id"]}';
             DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}';
-            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('sign', '{row["id"]}');""")
+            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('sign', '{row["id"]}') ON CONFLICT DO NOTHING;""")
 
     def assertHeld(self, row):
         """The step was tried, and waits for what the signer says; nothing is signed."""
