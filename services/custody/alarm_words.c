@@ -17,8 +17,8 @@ static const struct alarm_words words[] = {
     {"destination.lost", "the signer pays to this address, and the database hides it: somebody wrote there",
      "custody destination revoke with its digest; then find out who wrote into the database"},
     {"destination.refused", "rows of the allow-list are not what the signer takes: nothing is paid to such an address",
-     "the reason and the log of custodyd say why; the quorum signs the entry again, or somebody wrote into the "
-     "database"},
+     "the reason and the log of custodyd say why; the quorum signs the entry again, or somebody wrote "
+     "into the database"},
     {"freeze.state", "this was stopped: nothing of it is signed until the quorum thaws it",
      "leave it frozen; custody freeze list says who and why; find out whether there is a reason before anybody thaws"},
     {"key.attestation_alarm", "papers of the key in the database do not verify, or are gone: its address is not shown",
@@ -26,17 +26,16 @@ static const struct alarm_words words[] = {
     {"key.attestation_overdue", "nobody has proven for long that the key is there: its address is not shown any more",
      "see that its signer and token work; of an attended key the custodians come: custody activate"},
     {"key.copied_use", "a transaction of this key was seen that nobody here asked for: somebody may have a copy of it",
-     "leave it suspended; stop everything that the token holds: custody compromise (docs/keys.md). After a backup of "
-     "the "
-     "database first docs/incident.md, step 9"},
+     "leave it suspended; stop everything that the token holds: custody compromise (docs/keys.md); after a "
+     "backup of the database first docs/incident.md, step 9"},
     {"key.cryptoperiod", "the key is in use after its time", "nothing at night; rotate it (docs/keys.md, Rotation)"},
     {"key.drill_overdue", "nobody has shown for long that the backup of the key can be restored",
      "nothing at night; a restore drill on a spare token: signerd restore --drill (docs/hsm.md)"},
     {"key.receipt_alarm", "somebody paid to an address that must not receive: it is set apart, and is nobody's yet",
      "ask who sent it; it goes back by a withdrawal: custody propose --returns TX"},
     {"key.state", "the signer has stopped this key, or the quorum has given it up: nothing of it is signed but sweeps",
-     "do not resume it; cause bad-signature or repeated-r: no more use of that token; cause alarm: as for "
-     "key.copied_use"},
+     "do not resume it; cause bad-signature or repeated-r: no more use of that token; cause alarm: "
+     "as for key.copied_use"},
     {"medium.overdue", "nobody has looked in time whether a medium with a secret is where it should be",
      "in the morning two people look: custody media tell SERIAL inspect"},
     {"medium.unconfirmed", "one person told what happened to a medium, and the second does not confirm it",

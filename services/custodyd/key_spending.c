@@ -483,14 +483,14 @@ static bool has_room(struct key_spending *spending, struct fault *fault)
 {
     struct left *grown = realloc(spending->left, (spending->left_count + 1) * sizeof(*grown));
     if (grown == NULL) {
-        return fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "") == STATUS_OK;
+        (void)fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "");
+        return false;
     }
     spending->left = grown;
     return true;
 }
 
-/* What cannot be judged of one block keeps no other from it. Answers whether to go on: signer or database may be away.
- */
+/* What cannot be judged of one block keeps no other from it. Whether to go on: signer or database may be away. */
 static bool look_or_leave(struct scan *scan, uint64_t height, struct fault *fault)
 {
     struct key_spending *spending = scan->spending;

@@ -480,7 +480,9 @@ static enum status listen_on(struct server *server, const struct server_options 
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    gnutls_free = secret_wiped_free; /* of every record that was decrypted */
+    if (gnutls_free != secret_wiped_free) { /* once, before there are its threads */
+        gnutls_free = secret_wiped_free;    /* of every record that was decrypted */
+    }
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)(const void *)address,
         MHD_OPTION_CONNECTION_LIMIT, options->connections + LEAVING_MAX, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,

@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
@@ -19,6 +20,7 @@ import strongroom
 from strongroom import eventually
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
+PAGE = strongroom.SOURCE / "docs/privacy.md"
 ALICE = {"name": "Alicia Zürnstein-Quoll", "email": "alicia.quoll@seeded.example", "address": "Seedgasse 41, 8004 Zürich",
          "note": "seeded-note-77341"}
 BORIS = {"name": "Boris Vexelmann-Tarn", "phone": "+41 79 555 41 41"}
@@ -32,6 +34,12 @@ def written(needle):
     """As it is, in hex, in base64 wherever it begins in what is written, and each character that is none of ASCII as JSON has it."""
     base64s = {base64.b64encode(needle[skip:skip + (len(needle) - skip) // 3 * 3]) for skip in range(3)}
     return {needle, needle.hex().encode(), *base64s, *({json.dumps(needle.decode())[1:-1].encode()} if needle in SEEDS else ())}
+
+
+def by_hand(export):
+    """What the page's command says of an export, which stands where it is looked for."""
+    command = re.search("(?ms)^```\n(python3 .*?)^```", PAGE.read_text())[1]
+    return subprocess.run(["bash", "-c", command.replace("subject.json", str(export))], capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 class Case(strongroom.Case):
@@ -208,12 +216,14 @@ class Subjects(strongroom.Trailed, Case):
             self.assertEqual(hmac.new(bytes.fromhex(row["salt"]), message, hashlib.sha256).hexdigest(), row["commitment"])
         self.assertEqual(recorded, {row["commitment"] for row in rows})
         self.assertIn("3 values are those", self.place.custody("subject", "check", "--in", str(path)).stdout)
+        self.assertEqual(by_hand(path), ["memo True", "name True", "name True"])
         shown = self.place.custody("subject", "reveal", subject, "--case", "access-1", "--fields", "name", "--reason", "request",
                                    *self.files("auditor-1"), person="auditor-1").stdout.splitlines()[-2:]
         self.assertEqual(shown, [f"name      \"{row['value']}\" recorded {row['recorded_at']}" for row in rows[1:]])  # which is the newest
         rows[0]["value"] = "u"
         path.write_text(json.dumps({"values": rows}))
         self.assertIn("not the one", self.place.custody("subject", "check", "--in", str(path), check=False).stderr)
+        self.assertEqual(by_hand(path), ["memo False", "name True", "name True"])
         path.unlink()
 
     def test_3_no_field_is_filled_until_nobody_can_see_it(self):
@@ -260,6 +270,9 @@ class Subjects(strongroom.Trailed, Case):
         self.assertIn(f"event=subject.returned subject={alice}", place.log("custodyd"))
         self.assertIn("erased", self.reveal(alice, check=False).stderr)
         self.assertIn("erased", self.record({"name": "x"}, alice, check=False).stderr)
+        deleting = re.search("`(DELETE FROM audit.pii .*?)`", PAGE.read_text())[1].replace("ID", alice)
+        place.psql(f"SET ROLE strongroom_owner; {deleting}")
+        self.assertNotIn("rows of it", place.call("GET", f"/v1/subjects/{alice}").json["detail"])
 
         # Neither the guard nor any other file on this machine has the wrapped key any more, but the other subject's.
         gone = [slots[at + 12:at + 44] for at in range(0, len(slots), 64) if slots[at:at + 64] != self.slots()[at:at + 64]]

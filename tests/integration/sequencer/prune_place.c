@@ -117,3 +117,20 @@ enum status prune_place_rebuild(uint64_t *out_size, const struct prune_place *pl
                                                     .key_count = 1};
     return sequencer_rebuild(out_size, &config, fault);
 }
+
+void prune_place_tell_use(struct trail_ticket *out, const struct prune_place *place, struct audit_event *about,
+                          const char *transaction)
+{
+    struct fault fault = {0};
+    struct digest digest;
+    digest_sha256(&digest, transaction, strlen(transaction));
+    cr_assert_eq(name_parse(&about->actor, "custodyd"), STATUS_OK);
+    cr_assert_eq(audit_event_ref_add(about, "key", &digest, &fault), STATUS_OK);
+    cr_assert_eq(audit_event_ref_add(about, "transaction", &digest, &fault), STATUS_OK);
+    cr_assert_eq(audit_event_fact_add(about, "height", "9", &fault), STATUS_OK);
+    cr_assert_eq(audit_event_fact_add(about, "key", "K", &fault), STATUS_OK);
+    struct store_tx *tx = books_begin(place->stage.app);
+    cr_assert_eq(trail_enqueue(out, place->stage.trail, tx, about, &fault), STATUS_OK, "%s", fault.detail);
+    books_commit(tx);
+    audit_event_wipe(about);
+}

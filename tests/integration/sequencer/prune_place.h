@@ -48,4 +48,9 @@ void prune_place_expect_left(struct prune_place *place);
 /* Makes the trail anew from the archive, into a database that has none. Out: how many entries. */
 enum status prune_place_rebuild(uint64_t *out_size, const struct prune_place *place, struct fault *fault);
 
+/* Has the trail told of a use of a copied key. `about`: action, outcome and object of the event, and its reason; wiped.
+ */
+void prune_place_tell_use(struct trail_ticket *out, const struct prune_place *place, struct audit_event *about,
+                          const char *transaction);
+
 #endif

@@ -25,20 +25,9 @@ static struct prune_place place;
 static void alarm_of(const char *transaction)
 {
     struct trail_ticket ticket;
-    struct fault fault = {0};
-    struct digest digest;
     struct audit_event event = {.action = AUDIT_KEY_ALARM, .outcome = AUDIT_OUTCOME_OK, .object_type = "transaction"};
     (void)snprintf(event.object_id, sizeof(event.object_id), "%s", transaction);
-    digest_sha256(&digest, transaction, strlen(transaction));
-    cr_assert_eq(name_parse(&event.actor, "custodyd"), STATUS_OK);
-    cr_assert_eq(audit_event_ref_add(&event, "key", &digest, &fault), STATUS_OK);
-    cr_assert_eq(audit_event_ref_add(&event, "transaction", &digest, &fault), STATUS_OK);
-    cr_assert_eq(audit_event_fact_add(&event, "height", "9", &fault), STATUS_OK);
-    cr_assert_eq(audit_event_fact_add(&event, "key", "K", &fault), STATUS_OK);
-    struct store_tx *tx = books_begin(place.stage.app);
-    cr_assert_eq(trail_enqueue(&ticket, place.stage.trail, tx, &event, &fault), STATUS_OK, "%s", fault.detail);
-    books_commit(tx);
-    audit_event_wipe(&event);
+    prune_place_tell_use(&ticket, &place, &event, transaction);
 }
 
 /* As who has the service's key and a role of the database writes an event. */

@@ -229,22 +229,13 @@ Test(telling, what_may_stand_in_an_archive_is_not_told_again)
 static void use_copy(const char *key)
 {
     struct digest digest;
-    struct fault fault = {0};
     struct trail_ticket ticket;
     struct audit_event event = {
         .action = AUDIT_KEY_COPIED_USE, .outcome = AUDIT_OUTCOME_ERROR, .object_type = RECORD_TRANSACTION};
     digest_sha256(&digest, key, strlen(key));
     digest_format(event.object_id, &digest);
     record_reason(&event, STATUS_MISMATCH);
-    cr_assert_eq(name_parse(&event.actor, SERVICE_ACTOR), STATUS_OK);
-    cr_assert_eq(audit_event_ref_add(&event, "key", &digest, &fault), STATUS_OK);
-    cr_assert_eq(audit_event_ref_add(&event, "transaction", &digest, &fault), STATUS_OK);
-    cr_assert_eq(audit_event_fact_add(&event, "height", "9", &fault), STATUS_OK);
-    cr_assert_eq(audit_event_fact_add(&event, "key", "K", &fault), STATUS_OK);
-    struct store_tx *tx = books_begin(place.stage.app);
-    cr_assert_eq(trail_enqueue(&ticket, place.stage.trail, tx, &event, &fault), STATUS_OK, "%s", fault.detail);
-    books_commit(tx);
-    audit_event_wipe(&event);
+    prune_place_tell_use(&ticket, &place, &event, key);
     stage_covered(&place.stage, ticket);
 }
 
