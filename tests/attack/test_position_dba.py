@@ -9,18 +9,18 @@ import hashlib
 import json
 import unittest
 
-from positions import Position, pending_key, pending_mac, signing_entry, to_the_trail
+from positions import DAY_S, Position, pending_key, pending_mac, signing_entry, to_the_trail
 from strongroom import canonical, digest, eventually, time_text, uuid7
 
 
 class Dba(Position):
     contradictions = []  # what the trail has for good: an end that somebody put in
 
-    def to_be_signed(self, row, approvals):
-        """The row says that it is recorded; the entry that the signer asks for is announced."""
+    def to_be_signed(self, row, approvals, columns="expires_at = expires_at"):
+        """The row says that it is recorded, and `columns` at once; the entry that the signer asks for is announced."""
         to_the_trail(self.place, signing_entry(self.place, row, approvals))
         self.place.psql(f"""
-            UPDATE custody.withdrawal SET state = 'recorded', ver = ver + 1 WHERE id = '{row["id"]}';
+            UPDATE custody.withdrawal SET state = 'recorded', ver = ver + 1, {columns} WHERE id = '{row["id"]}';
             DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}';
             INSERT INTO custody.outbox (kind, withdrawal) VALUES ('sign', '{row["id"]}') ON CONFLICT DO NOTHING;""")
 
@@ -56,15 +56,18 @@ class Dba(Position):
         """The end of an intent moved in its row, or in its bytes: the one is not asked for, the other is another intent."""
         place = self.place
         row = place.proposed(72)
+
+        def ending(intent):
+            return f"intent = convert_to($d${intent}$d$, 'UTF8'), expires_at = now() + interval '1 day'"
+        longer, _ = self.rebuilt(row, expires_at=time_text(seconds=DAY_S))
+        place.psql(f"UPDATE custody.withdrawal SET {ending(longer)} WHERE id = '{row['id']}'")
+        for person, signed in zip(("approver-1", "approver-2"), self.approvals({**row, "intent": longer})):
+            reply = place.decide(row, person, document=signed)
+            self.assertProblem(reply, 503, "corrupt", "withdrawal")  # nobody decides on it
         late, _ = self.rebuilt(row, requested_at=time_text(seconds=-60), expires_at=time_text(seconds=-1))
         over = {**row, "intent": late}
         good = self.approvals(over, signed_at=time_text(seconds=-30))
-        place.psql(f"UPDATE custody.withdrawal SET intent = convert_to($d${late}$d$, 'UTF8'), expires_at = now() + interval '1 day' "
-                   f"WHERE id = '{row['id']}'")
-        for person, signed in zip(("approver-1", "approver-2"), good):
-            reply = place.decide(row, person, document=signed)
-            self.assertProblem(reply, 503, "corrupt", "withdrawal")  # nobody decides on it
-        self.to_be_signed(over, good)
+        self.to_be_signed(over, good, ending(late))
         ended = place.wait(row["id"], "expired", "failed", "quarantined", "rejected")
         self.assertIn(ended["reason"], ("expired", "mismatch", "quorum_missing"), ended)
         self.assertEqual(self.signed_so_far(), self.signatures)
