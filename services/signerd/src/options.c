@@ -113,7 +113,7 @@ static const struct option_row generate_rows[] = {
 
 #define SHARE_ROWS                                                                                                     \
     TEXT("custodians", custodians, NULL,                                                                               \
-         "Who gets a share: name:site:file, by commas; the file is what custody seal-key prints"),                     \
+         "Who gets a share: name:site:file, by commas; the file is what custody seal-key generate prints"),            \
         NUMBER("threshold", threshold, SHARE_THRESHOLD_MIN, BACKUP_SHARES_MAX, NULL, "", "How many of them it takes"), \
         PATH("output", output, NULL, "Folder for the papers; none of them may be there")
 
