@@ -13,15 +13,15 @@
 #include "mirror/folder.h"
 #include "sequencer_rebuild.h"
 #include "store/trail_prune.h"
+#include "trail_again.h"
 #include "trail_leaf.h"
 #include "trail_view.h"
 
 #define OBJECT_TYPE "archive"
 #define LOOK_AGAIN_MS 50
-#define TRANSACTION_TYPE "transaction"
 #define RETOLD_AT_ONCE 16 /* so many events a transaction takes */
 #define DAY_US ((int64_t)24 * 3600 * 1000000)
-#define TOLD_MAX 64 /* entries about one bound that are looked at, the newest first */
+#define TOLD_MAX 64 /* entries that may say the same which are looked at, the newest first */
 
 struct prune {
     const struct trail_prune_config *config;
@@ -31,6 +31,7 @@ struct prune {
     int64_t leaving_utc_us;             /* of the newest entry that leaves */
     struct digest root;                 /* of the entries below `before` */
     struct digest note;                 /* SHA-256 of the archive's signed checkpoint */
+    struct trail_again again;           /* that leave, and must be remembered */
     struct mirror *mirror;
     const struct store_tx *log_tx; /* of log_tiles */
     struct audit_tile_source log_tiles;
@@ -62,16 +63,22 @@ static enum status open_log(struct prune *prune, const struct store_tx *tx, stru
 }
 
 /* An entry under the checkpoint is what its bytes say, and they are in the tree. */
-static enum status check_signed(struct prune *prune, const struct store_leaf *leaf, struct fault *fault)
+static enum status is_signed(bool *out, struct prune *prune, const struct store_leaf *leaf, struct fault *fault)
 {
     const struct digest *hashes = NULL;
     unsigned width = 0;
     enum status status = audit_tile_tree_tile(&hashes, &width, &prune->log, 0, leaf->seq / AUDIT_TILE_WIDTH, fault);
-    if (status == STATUS_OK && !trail_leaf_is(leaf, &hashes[leaf->seq % AUDIT_TILE_WIDTH])) {
-        status =
-            fault_set(fault, STATUS_CORRUPT, "trail", "row %" PRIu64 " is not the entry that was signed", leaf->seq);
-    }
+    *out = status == STATUS_OK && trail_leaf_is(leaf, &hashes[leaf->seq % AUDIT_TILE_WIDTH]);
     return status;
+}
+
+static enum status check_signed(struct prune *prune, const struct store_leaf *leaf, struct fault *fault)
+{
+    bool is = false;
+    enum status status = is_signed(&is, prune, leaf, fault);
+    return status == STATUS_OK && !is ? fault_set(fault, STATUS_CORRUPT, "trail",
+                                                  "row %" PRIu64 " is not the entry that was signed", leaf->seq)
+                                      : status;
 }
 
 static enum status read_newest(struct prune *prune, const struct store_tx *tx, struct fault *fault)
@@ -185,6 +192,11 @@ static enum status check_bundle(struct prune *prune, uint64_t index, struct faul
     }
     if (status == STATUS_OK) {
         status = mirror_bundle(entries, &bundle, prune->mirror, &tile, ours, fault);
+    }
+    for (uint64_t i = 0; status == STATUS_OK && i < AUDIT_TILE_WIDTH; i++) {
+        uint64_t seq = index * AUDIT_TILE_WIDTH + i;
+        status = seq < prune->first ? STATUS_OK
+                                    : trail_again_note(&prune->again, seq, entries[i].raw, entries[i].len, fault);
     }
     if (status == STATUS_OK && (index + 1) * AUDIT_TILE_WIDTH == prune->config->before) {
         status = read_time(&prune->leaving_utc_us, &entries[AUDIT_TILE_WIDTH - 1], fault);
@@ -390,31 +402,46 @@ static enum status tell(struct prune *prune, struct fault *fault)
     return status;
 }
 
-/*
- * What outlives its entry: that the use of a copied key was dealt with (key_spending.c), since the ledger shows that
- * use at every start, and the key is stopped again where nothing says so. It is told again, from the signed tree.
- */
+/* What must be remembered is told again, in parts. */
 struct retelling {
     struct prune *prune;
-    uint64_t from;               /* the next entry to look at; `before` when all were */
-    struct store_leaf_list rows; /* those that leave */
-    bool needed[RETOLD_AT_ONCE]; /* nothing that stays says it */
+    size_t from; /* the next one to look at */
+    size_t count;
+    struct store_leaf rows[RETOLD_AT_ONCE];
+    bool needed[RETOLD_AT_ONCE]; /* nothing that was signed later says it */
 };
 
-static enum status is_needed(bool *out, struct retelling *retelling, const struct store_tx *tx,
-                             const struct store_leaf *row, struct fault *fault)
+static void forget_rows(struct retelling *retelling)
+{
+    for (size_t i = 0; i < retelling->count; i++) {
+        store_leaf_wipe(&retelling->rows[i]);
+    }
+    retelling->count = 0;
+}
+
+/*
+ * Rows that were not signed say nothing; when so many stand there, it is told once more than it must be. Of those that
+ * leave with it the last one that can be is told again.
+ */
+static enum status is_needed(bool *out, struct prune *prune, const struct store_tx *tx, const struct store_leaf *row,
+                             struct fault *fault)
 {
     struct store_leaf_list later = {0};
-    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_KEY_ALARM),
-                                             .otype = TRANSACTION_TYPE,
+    const struct store_leaf_filter filter = {.act = row->act,
+                                             .otype = row->otype,
                                              .oid = row->oid,
-                                             .from_seq = retelling->prune->config->before,
-                                             .limit = 1};
-    enum status status = check_signed(retelling->prune, row, fault);
-    if (status == STATUS_OK) {
-        status = store_leaf_list(&later, tx, &filter, fault);
+                                             .outcome = row->outcome,
+                                             .from_seq = row->seq + 1,
+                                             .to_seq = prune->checkpoint.size,
+                                             .newest_first = true,
+                                             .limit = TOLD_MAX};
+    enum status status = store_leaf_list(&later, tx, &filter, fault);
+    bool said = false;
+    for (size_t i = 0; status == STATUS_OK && i < later.count && !said; i++) {
+        bool stays = later.rows[i].seq >= prune->config->before || trail_again_can(&later.rows[i]);
+        status = stays ? is_signed(&said, prune, &later.rows[i], fault) : STATUS_OK;
     }
-    *out = later.count == 0;
+    *out = !said;
     store_leaf_list_free(&later);
     return status;
 }
@@ -422,47 +449,22 @@ static enum status is_needed(bool *out, struct retelling *retelling, const struc
 static enum status find_retold_in(const struct store_tx *tx, void *context, struct fault *fault)
 {
     struct retelling *retelling = context;
-    uint64_t before = retelling->prune->config->before;
-    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_KEY_ALARM),
-                                             .otype = TRANSACTION_TYPE,
-                                             .from_seq = retelling->from,
-                                             .to_seq = before,
-                                             .limit = RETOLD_AT_ONCE};
-    store_leaf_list_free(&retelling->rows);
-    enum status status = open_log(retelling->prune, tx, fault);
-    if (status == STATUS_OK) {
-        status = store_leaf_list(&retelling->rows, tx, &filter, fault);
+    struct prune *prune = retelling->prune;
+    const struct trail_again *again = &prune->again;
+    forget_rows(retelling);
+    enum status status = open_log(prune, tx, fault);
+    while (status == STATUS_OK && retelling->count < RETOLD_AT_ONCE &&
+           retelling->from + retelling->count < again->count) {
+        size_t i = retelling->count;
+        status = store_leaf_get(&retelling->rows[i], tx, again->seqs[retelling->from + i], fault);
+        if (status == STATUS_OK) {
+            retelling->count++;
+            status = check_signed(prune, &retelling->rows[i], fault);
+        }
+        if (status == STATUS_OK) {
+            status = is_needed(&retelling->needed[i], prune, tx, &retelling->rows[i], fault);
+        }
     }
-    for (size_t i = 0; status == STATUS_OK && i < retelling->rows.count; i++) {
-        status = is_needed(&retelling->needed[i], retelling, tx, &retelling->rows.rows[i], fault);
-    }
-    return status;
-}
-
-/* One that this service did not make, or cannot have made so, is not taken over: then the key is stopped again. */
-static enum status retell(const struct trail_prune_config *config, struct store_tx *tx, const struct audit_event *said,
-                          struct fault *fault)
-{
-    static const char *const refs[] = {"key", "transaction"};
-    static const char *const facts[] = {"height", "key"};
-    struct trail_ticket ticket;
-    struct audit_event event = {.action = said->action,
-                                .outcome = said->outcome,
-                                .actor = said->actor,
-                                .correlation = said->correlation,
-                                .object_type = TRANSACTION_TYPE};
-    struct fault ignored = {0};
-    bool whole = said->outcome == AUDIT_OUTCOME_OK;
-    memcpy(event.object_id, said->object_id, sizeof(event.object_id));
-    for (size_t i = 0; i < 2; i++) {
-        struct digest digest;
-        const char *fact = audit_event_fact(said, facts[i]);
-        whole = whole && fact != NULL && audit_event_ref(&digest, said, refs[i]) == STATUS_OK &&
-                audit_event_ref_add(&event, refs[i], &digest, &ignored) == STATUS_OK &&
-                audit_event_fact_add(&event, facts[i], fact, &ignored) == STATUS_OK;
-    }
-    enum status status = whole ? trail_enqueue(&ticket, config->trail, tx, &event, fault) : STATUS_OK;
-    audit_event_wipe(&event);
     return status;
 }
 
@@ -470,11 +472,9 @@ static enum status retell_in(struct store_tx *tx, void *context, struct fault *f
 {
     const struct retelling *retelling = context;
     enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < retelling->rows.count; i++) {
-        struct audit_event said;
-        if (retelling->needed[i] && trail_leaf_event(&said, &retelling->rows.rows[i], NULL) == STATUS_OK) {
-            status = retell(retelling->prune->config, tx, &said, fault);
-            audit_event_wipe(&said);
+    for (size_t i = 0; status == STATUS_OK && i < retelling->count; i++) {
+        if (retelling->needed[i]) {
+            status = trail_again_tell(retelling->prune->config->trail, tx, &retelling->rows[i], fault);
         }
     }
     return status;
@@ -484,16 +484,14 @@ static enum status retell_all(struct prune *prune, struct fault *fault)
 {
     struct retelling retelling = {.prune = prune};
     enum status status = STATUS_OK;
-    do {
+    while (status == STATUS_OK && retelling.from < prune->again.count) {
         status = store_read(prune->config->reader, find_retold_in, &retelling, fault);
         if (status == STATUS_OK) {
             status = store_transact(prune->config->app, retell_in, &retelling, fault);
         }
-        if (retelling.rows.count > 0) {
-            retelling.from = retelling.rows.rows[retelling.rows.count - 1].seq + 1;
-        }
-    } while (status == STATUS_OK && retelling.rows.count == RETOLD_AT_ONCE);
-    store_leaf_list_free(&retelling.rows);
+        retelling.from += retelling.count;
+        forget_rows(&retelling);
+    }
     return status;
 }
 
@@ -538,6 +536,7 @@ enum status trail_prune(uint64_t *out_first, const struct trail_prune_config *co
     if (status == STATUS_OK) {
         *out_first = prune->first;
     }
+    trail_again_free(&prune->again);
     mirror_close(prune->mirror);
     free(prune);
     return status;

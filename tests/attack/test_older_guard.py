@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A disk is put back: a guard is yesterday's, in place. That of the transfer signer has forgotten what it promised, and the trail
-has not. That of the audit signer goes together with a database of yesterday, and neither the ledger nor the signer's token has forgotten."""
+has not. That of the audit signer goes together with a database of yesterday, and neither the ledger nor the signer's token has forgotten.
+A guard that was made anew knows nothing of before; what it must not be shown the trail says, also when the entries of then have left."""
 
 import base64
 import hashlib
@@ -12,6 +13,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import archive  # noqa: E402
 import strongroom  # noqa: E402
 from strongroom import canonical, digest, time_text  # noqa: E402
 
@@ -23,7 +25,73 @@ def set_back(copy, data):
         target.truncate()
 
 
-class OlderGuard(strongroom.Case):
+class Anew(strongroom.Case):
+    def start_transfer(self):
+        """Whose guard has no key yet: the founding one is admitted to it again, by the orders of then."""
+        place, socket = self.place, ("--socket", f"{self.place.dir}/run/transfer.sock")
+        work = place.dir / "ceremony/transfer"
+        subprocess.run([strongroom.DEMO / "services", "start", place.dir, "transfer"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
+                       env=place.environment)
+        place.custody("key", "admit", "--document", f"{work}/key.json", "--command", f"{work}/key.admit.json", "--ceremony", f"{work}/transcript.json",
+                      "--backup", f"{work}/backup/backup.json", "--restore", f"{work}/restore.json", *socket)
+        place.custody("key", "send", "--command", f"{work}/key.activate.json", *socket)
+
+    def taken_off(self):
+        """An entry of the allow-list that was revoked, and whose mark says that it serves: its digest."""
+        place = self.place
+        place.stranger("mallory")
+        key = place.person("mallory")
+        entry = json.loads(json.loads((place.dir / "ceremony/destination.json").read_text())["document"])
+        entry = canonical({**entry, "account": place.custody("key", "address", f"{key['alg']}:{key['key']}").stdout.strip(), "id": "mallory",
+                           "issued_at": time_text()})
+        self.assertEqual(place.call("POST", "/v1/destinations", place.signed("destination", entry, "admin-1", "admin-2")).status, 201)
+        name = digest("destination", entry)
+        order = {"action": "destination.revoke", "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600),
+                 "issued_at": time_text(), "nonce": strongroom.uuid7(), "policy": place.policy_digest, "reason": "test", "role": "transfer",
+                 "subject": name}
+        reply = place.call("POST", "/v1/destinations/revoke", place.signed("command", canonical(order), "operator-1"))
+        self.assertEqual(reply.status, 200, reply)
+        self.until(lambda: self.entries("destination.revoke", oid=name), "the entry")
+        place.psql(f"UPDATE custody.mark SET value = 'held/{time_text(seconds=-60)}' WHERE subject = 'destination/{name}'")
+        return name
+
+
+class Archived(Anew):
+    def test_what_was_taken_off_before_the_entries_that_stay(self):
+        """By whoever edits its mark, and has another entry look as if it said so, so that it need not be told again: it is not shown. What
+        nobody took off is, and its entries are told again, too."""
+        place = self.place
+        revoked = self.taken_off()
+        held = digest("destination", json.loads((place.dir / "ceremony/destination.json").read_text())["document"])
+        (before,) = self.entries("destination.revoke", oid=revoked)
+        listed = {self.event(entry)["corr"] for act in ("destination.add", "destination.held") for entry in self.entries(act, oid=held, outcome="ok")}
+        bound = archive.keep(place, before["seq"], 500)
+        place.configure("custodyd", retention_days=1)
+        self.later(2)
+        fake = f"UPDATE audit.leaf SET ord = 9, otype = 'destination', oid = '{revoked}', act = 'destination.revoke', outcome = 'ok' WHERE seq = {bound + 9}"
+        place.psql(f"CREATE TABLE public.kept AS SELECT * FROM audit.leaf WHERE seq = {bound + 9}; SET session_replication_role = replica; {fake}")
+        done = archive.prune(place, bound)
+        self.assertEqual(done.returncode, 0, done)
+        place.psql(f"""SET session_replication_role = replica; DELETE FROM audit.leaf WHERE seq = {bound + 9};
+            INSERT INTO audit.leaf SELECT * FROM public.kept""")
+        place.stop("custodyd", "transfer")
+        place.initialise_guard("transfer", "--promises", "0")
+        self.start_transfer()
+        self.later(2)
+        shown = lambda name: place.log("transfer").count(f"event=destination.adopted destination={name}") > 1
+        alarms = lambda: [(alarm["code"], alarm["object_id"]) for alarm in place.call("GET", "/v1/alarms").json["alarms"]]
+        self.until(lambda: shown(revoked) or ("destination.refused", revoked) in alarms(), "the service says that it does not show it")
+        self.assertFalse(shown(revoked))
+        self.until(lambda: shown(held), "what nobody took off is shown")
+        (again,) = self.entries("destination.revoke", oid=revoked)
+        self.assertGreater(again["seq"], bound)
+        wanted = ("actor", "corr", "facts", "outcome", "policy", "refs")
+        self.assertEqual([self.event(again)[name] for name in wanted], [self.event(before)[name] for name in wanted])
+        self.assertEqual({self.event(entry)["corr"] for act in ("destination.add", "destination.held")
+                          for entry in self.entries(act, oid=held, outcome="ok")} & listed, listed)
+
+
+class OlderGuard(Anew):
     OPTIONS = {"anchor_interval": 1}
 
     def anchors(self):
@@ -164,36 +232,6 @@ class OlderGuard(strongroom.Case):
         self.place.psql(f"""UPDATE custody.withdrawal SET state = 'quarantined', ver = ver + 1 WHERE id = '{row["id"]}';
             UPDATE custody.outbox SET done_at = now() WHERE withdrawal = '{row["id"]}' AND done_at IS NULL""")
 
-    def start_transfer(self):
-        """Whose guard has no key yet: the founding one is admitted to it again, by the orders of then."""
-        place, socket = self.place, ("--socket", f"{self.place.dir}/run/transfer.sock")
-        work = place.dir / "ceremony/transfer"
-        subprocess.run([strongroom.DEMO / "services", "start", place.dir, "transfer"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
-                       env=place.environment)
-        place.custody("key", "admit", "--document", f"{work}/key.json", "--command", f"{work}/key.admit.json", "--ceremony", f"{work}/transcript.json",
-                      "--backup", f"{work}/backup/backup.json", "--restore", f"{work}/restore.json", *socket)
-        place.custody("key", "send", "--command", f"{work}/key.activate.json", *socket)
-        place.start()
-
-    def taken_off(self):
-        """An entry of the allow-list that was revoked, and whose mark says that it serves: its digest."""
-        place = self.place
-        place.stranger("mallory")
-        key = place.person("mallory")
-        entry = json.loads(json.loads((place.dir / "ceremony/destination.json").read_text())["document"])
-        entry = canonical({**entry, "account": place.custody("key", "address", f"{key['alg']}:{key['key']}").stdout.strip(), "id": "mallory",
-                           "issued_at": time_text()})
-        self.assertEqual(place.call("POST", "/v1/destinations", place.signed("destination", entry, "admin-1", "admin-2")).status, 201)
-        name = digest("destination", entry)
-        order = {"action": "destination.revoke", "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600),
-                 "issued_at": time_text(), "nonce": strongroom.uuid7(), "policy": place.policy_digest, "reason": "test", "role": "transfer",
-                 "subject": name}
-        reply = place.call("POST", "/v1/destinations/revoke", place.signed("command", canonical(order), "operator-1"))
-        self.assertEqual(reply.status, 200, reply)
-        self.until(lambda: self.entries("destination.revoke", oid=name), "the entry")
-        place.psql(f"UPDATE custody.mark SET value = 'held/{time_text(seconds=-60)}' WHERE subject = 'destination/{name}'")
-        return name
-
     def test_z_a_guard_is_made_anew(self):
         """It cannot say what the one before promised. What the trail tells nothing of ends by what was asked for, once the ledger has that
         or cannot take it any more: never by a row. What the trail says was taken off the allow-list is not shown to it, whatever the row says."""
@@ -205,6 +243,7 @@ class OlderGuard(strongroom.Case):
         place.initialise_guard("transfer", "--promises", place.value("SELECT max(promises) FROM custody.withdrawal"))
         place.configure("custodyd", transaction_window=2)
         self.start_transfer()
+        place.start()
         self.until(lambda: self.entries("destination.refused", oid=revoked), "the service says that it does not show it")
         self.assertEqual(place.log("transfer").count(f"event=destination.adopted destination={revoked}"), 1)
         lost = place.proposed(5)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import unittest
 
+import archive
 import outside
 import strongroom
 import tlog
@@ -235,27 +236,6 @@ class Alarms(strongroom.Case):
         self.assertEqual((len(leaves), tlog.tree_root(leaves)), (size, root))
         return size, root.hex()
 
-    def custodyd(self, word, *arguments):
-        return subprocess.run([str(self.place.dir / "bin/custodyd"), word, "--config", str(self.place.dir / "etc/custodyd.conf"), *arguments],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.place.environment, check=False)
-
-    def split(self, bound):
-        """Partitions as a trail of millions of entries has them: one ends at `bound`, one a bundle later."""
-        self.place.psql(f"""SET ROLE strongroom_owner;
-            ALTER TABLE audit.leaf DETACH PARTITION audit.leaf_00000000;
-            CREATE TABLE audit.leaf_a (LIKE audit.leaf INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-            CREATE TABLE audit.leaf_b (LIKE audit.leaf INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-            CREATE TABLE audit.leaf_c (LIKE audit.leaf INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-            ALTER TABLE audit.leaf ATTACH PARTITION audit.leaf_a FOR VALUES FROM (0) TO ({bound});
-            ALTER TABLE audit.leaf ATTACH PARTITION audit.leaf_b FOR VALUES FROM ({bound}) TO ({bound + 256});
-            ALTER TABLE audit.leaf ATTACH PARTITION audit.leaf_c FOR VALUES FROM ({bound + 256}) TO (1048576);
-            INSERT INTO audit.leaf SELECT * FROM audit.leaf_00000000;
-            DROP TABLE audit.leaf_00000000;
-            ALTER TABLE audit.leaf_c RENAME TO leaf_00000000""")
-
-    def prune(self, bound):
-        return self.custodyd("prune", "--archive", str(self.place.dir / "archive"), "--before", str(bound), "--person", "auditor-1")
-
     def begin(self, path):
         """A reply that nobody goes on reading for now."""
         plain = socket.socket()
@@ -315,21 +295,16 @@ class Alarms(strongroom.Case):
         entry = self.entries("withdrawal.confirmed", oid=old["id"], otype="withdrawal")[0]
         (place.dir / "old.leaf").write_bytes(base64.b64decode(entry["raw"]))
         (place.dir / "old.tlog-proof").write_bytes(place.call("GET", f"/v1/audit/proof/inclusion?seq={entry['seq']}", person="auditor-1").bytes)
-        bound = (entry["seq"] // 256 + 1) * 256
-        place.psql(f"INSERT INTO audit.pending (evt, mac) SELECT 'no event', '' FROM generate_series(1, {bound + MORE - entry['seq']})")  # each is told
-        eventually(lambda: int(place.value("SELECT size FROM audit.head")) >= bound + MORE, "they are entries")
-        place.custody("audit", "copy", "--dir", str(place.dir / "archive"), person="auditor-1")
-        place.stop("custodyd")
-        self.split(bound)
+        bound = archive.keep(place, entry["seq"], MORE)
         place.start()
-        done = self.prune(bound)
+        done = archive.prune(place, bound)
         self.assertEqual((done.returncode, "--retention-days: the option is required" in done.stderr), (64, True), done)
         place.configure("custodyd", retention_days=1)
-        done = self.prune(bound)
+        done = archive.prune(place, bound)
         self.assertEqual((done.returncode, f"entry {bound - 1}, the newest that would leave, is of" in done.stderr), (78, True), done)
         self.later(2)
         begun = self.begin("/v1/audit/export?outcome=error&order=newest")  # larger than what buffers take in; the oldest come last
-        done = self.prune(bound)
+        done = archive.prune(place, bound)
         self.assertEqual((done.returncode, f"entries 0 to {bound - 1} have left" in done.stdout), (0, True), done)
         (place.dir / "begun").write_bytes(self.rest(begun))
         code, said = place.verify("extract", place.dir / "begun")  # not: that somebody left out the rest

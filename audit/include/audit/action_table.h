@@ -104,11 +104,11 @@
       "The version in force at the signers is not known to the service.")                                              \
     X(DESTINATION_ADD, "destination.add", POLICY, "destination", "intent ok deny error", "destination", "serving_at?", \
       "An entry of the allow-list was handed in; by the service: the signer is about to be shown one of which the "    \
-      "trail has no such entry.")                                                                                      \
+      "trail has no such entry. Intent and ok again with the same correlation when the entry leaves for an archive.")  \
     X(DESTINATION_REVOKE, "destination.revoke", POLICY, "destination", "ok deny error", "command destination",         \
-      "by? reason", "An entry was taken off the allow-list.")                                                          \
+      "by? reason", "An entry was taken off the allow-list; ok again as above.")                                       \
     X(DESTINATION_HELD, "destination.held", POLICY, "destination", "ok", "destination", "serving_at",                  \
-      "The signer has the entry on its list.")                                                                         \
+      "The signer has the entry on its list; again as above.")                                                         \
     X(DESTINATION_LOST, "destination.lost", POLICY, "destination", "error", "destination", "",                         \
       "The trail says that the signer holds an entry of the allow-list, and its row is gone (`not_found`) or says "    \
       "that somebody took it off (`mismatch`): who looks at the list does not see it.")                                \

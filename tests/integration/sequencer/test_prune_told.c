@@ -17,6 +17,10 @@
     "x\","                                                                                                             \
     "\"on\":\"1\",\"otype\":\"transaction\",\"outcome\":\"ok\",\"pn\":\"1\","                                          \
     "\"pr\":\"00000000-0000-7000-8000-000000000001\"}"
+#define FORGED_REVOCATION                                                                                              \
+    "{\"act\":\"destination.revoke\",\"actor\":\"olga\",\"corr\":\"00000000-0000-7000-8000-000000000000\",\"oid\":"    \
+    "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdee\",\"on\":\"9\",\"otype\":\"destination\","     \
+    "\"outcome\":\"ok\",\"pn\":\"2\",\"pr\":\"00000000-0000-7000-8000-000000000001\"}"
 #define ALARMS "SELECT count(*) FROM audit.leaf WHERE act = 'key.alarm' AND seq >= 512"
 
 static struct prune_place place;
@@ -28,6 +32,33 @@ static void alarm_of(const char *transaction)
     struct audit_event event = {.action = AUDIT_KEY_ALARM, .outcome = AUDIT_OUTCOME_OK, .object_type = "transaction"};
     (void)snprintf(event.object_id, sizeof(event.object_id), "%s", transaction);
     prune_place_tell_use(&ticket, &place, &event, transaction);
+}
+
+#define ENTRY                                                                                                          \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde" /* of the allow-list, without its last digit */
+
+/* What the trail hears of entry `last`; of one that was taken off with the order. */
+static void listing(enum audit_action action, enum audit_outcome outcome, char last, const char *reason)
+{
+    struct trail_ticket ticket;
+    struct fault fault = {0};
+    struct digest digest;
+    struct audit_event event = {.action = action, .outcome = outcome, .object_type = "destination"};
+    (void)snprintf(event.object_id, sizeof(event.object_id), "%s%c", ENTRY, last);
+    digest_sha256(&digest, event.object_id, strlen(event.object_id));
+    cr_assert_eq(name_parse(&event.actor, "olga"), STATUS_OK);
+    cr_assert_eq(audit_event_ref_add(&event, "destination", &digest, &fault), STATUS_OK);
+    event.policy = digest;
+    if (action == AUDIT_DESTINATION_REVOKE) {
+        cr_assert_eq(audit_event_ref_add(&event, "command", &digest, &fault), STATUS_OK);
+        cr_assert_eq(audit_event_fact_add(&event, "reason", reason, &fault), STATUS_OK);
+    } else if (outcome == AUDIT_OUTCOME_OK) {
+        cr_assert_eq(audit_event_fact_add(&event, "serving_at", "2026-01-02T03:04:05.000000Z", &fault), STATUS_OK);
+    }
+    struct store_tx *tx = books_begin(place.stage.app);
+    cr_assert_eq(trail_enqueue(&ticket, place.stage.trail, tx, &event, &fault), STATUS_OK, "%s", fault.detail);
+    books_commit(tx);
+    audit_event_wipe(&event);
 }
 
 /* As who has the service's key and a role of the database writes an event. */
@@ -56,6 +87,14 @@ static void setup(void)
         alarm_of(name);
     }
     forge(FORGED_ALARM);
+    listing(AUDIT_DESTINATION_ADD, AUDIT_OUTCOME_INTENT, 'a', NULL);
+    listing(AUDIT_DESTINATION_ADD, AUDIT_OUTCOME_OK, 'a', NULL);
+    listing(AUDIT_DESTINATION_HELD, AUDIT_OUTCOME_OK, 'b', NULL);
+    listing(AUDIT_DESTINATION_ADD, AUDIT_OUTCOME_DENY, 'c', NULL);
+    listing(AUDIT_DESTINATION_REVOKE, AUDIT_OUTCOME_OK, 'd', "first");
+    listing(AUDIT_DESTINATION_REVOKE, AUDIT_OUTCOME_OK, 'd', "last");
+    listing(AUDIT_DESTINATION_REVOKE, AUDIT_OUTCOME_OK, 'e', "mine");
+    forge(FORGED_REVOCATION);
     prune_place_fill(&place);
     stage_copy(&place.stage, place.archive);
 }
@@ -87,6 +126,49 @@ Test(told, what_must_be_remembered_stays)
                      books_number(&place.books, "SELECT max(seq) FROM audit.leaf WHERE act = 'retention.prune'"),
                  true);
     cr_expect_eq(prune_place_prune(&place, NULL, &fault), STATUS_EXISTS, "%s", fault.detail);
+    stage_close(&place.stage);
+}
+
+/* Of the allow-list, in the order of numbers: what was said of which entry, by whom, and the reason. */
+static void expect_listings(const char *wanted)
+{
+    char sql[1024];
+    (void)snprintf(
+        sql, sizeof(sql),
+        "SELECT count(*) FROM (SELECT string_agg(act || ' ' || outcome || ' ' || right(oid, 1) || ' ' || actor"
+        " || ' ' || (convert_from(raw, 'UTF8') LIKE '%%\"policy\":%%')"
+        " || coalesce(substring(convert_from(raw, 'UTF8') FROM '\"reason\":(\"[a-z]*\")'), ''), ',' ORDER BY seq)"
+        " AS said FROM audit.leaf WHERE act LIKE 'destination.%%' AND seq >= 512) AS rows WHERE said = '%s'",
+        wanted);
+    cr_expect_eq(books_number(&place.books, sql), 1, "%s", wanted);
+}
+
+#define REMEMBERED                                                                                                     \
+    "destination.add intent a olga true,destination.add ok a olga true,destination.held ok b olga true,"               \
+    "destination.revoke ok d olga true\"last\",destination.revoke ok e olga true\"mine\""
+
+/* The last of each that this service said, once; rows that only look like it, and a denial, are neither. */
+Test(told, what_was_said_of_the_allow_list_stays)
+{
+    struct fault fault = {0};
+    books_sql(&place.books, AS_SUPERUSER
+              "UPDATE audit.leaf SET act = 'destination.revoke', outcome = 'ok', otype = 'destination', ord = 1,"
+              " oid = '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcded' WHERE seq IN (600, 700)");
+    prune_place_expect_left(&place);
+    books_sql(&place.books, AS_SUPERUSER "UPDATE audit.leaf SET act = 'trail.refuse' WHERE seq IN (600, 700)");
+    expect_listings(REMEMBERED);
+    cr_expect_eq(prune_place_prune(&place, NULL, &fault), STATUS_EXISTS, "%s", fault.detail);
+    stage_close(&place.stage);
+}
+
+/* Whoever edits the columns of an entry has it neither forgotten nor taken for another. */
+Test(told, an_entry_whose_columns_were_edited_does_not_leave)
+{
+    struct fault fault = {0};
+    books_sql(&place.books,
+              AS_SUPERUSER "UPDATE audit.leaf SET act = 'trail.refuse' WHERE act = 'destination.revoke' AND seq < 512");
+    cr_expect_eq(prune_place_prune(&place, NULL, &fault), STATUS_CORRUPT, "%s", fault.detail);
+    cr_expect_eq(books_number(&place.books, ROWS_BELOW), PRUNE_PLACE_LEAVE);
     stage_close(&place.stage);
 }
 
