@@ -227,11 +227,8 @@ class Evaluation:
                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment)
 
         def halted():
-            try:
-                reply = self.call("GET", "/healthz")
-            except (OSError, http.client.HTTPException):
-                return False
-            return reply.status == 503 and reply.json["parts"][part].get("reason") == "halted"
+            reply = self.is_there()
+            return reply is not None and reply.status == 503 and reply.json["parts"][part].get("reason") == "halted"
 
         try:
             eventually(halted, f"{part} halts")
@@ -240,11 +237,12 @@ class Evaluation:
             starting.wait()
 
     def is_there(self):
-        """The answer of /healthz, None when there is none."""
+        """The answer of /healthz, None when there is none yet but that the service is starting."""
         try:
-            return self.call("GET", "/healthz")
+            reply = self.call("GET", "/healthz")
         except (OSError, http.client.HTTPException):
             return None
+        return reply if "parts" in reply.json else None
 
     def start_unready(self):
         """Starts what does not run, and does not wait until effects are possible, which they will not be."""
