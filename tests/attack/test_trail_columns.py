@@ -136,34 +136,19 @@ class Columns(strongroom.Case):
         self.assertEqual(status, 1, told)
         self.assertIn("entry 0: the column ts was changed", told)
 
-    def superuser(self):
-        """Runs lines of SQL in one session; each call returns when its line was run, unless told not to wait."""
-        place = self.place
-        psql = subprocess.Popen(["psql", "-XAtq", "-d", place.environment["STRONGROOM_DB"]], stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, text=True, env=place.environment)
-        self.addCleanup(psql.wait)
-        self.addCleanup(psql.stdout.close)
-        self.addCleanup(psql.stdin.close)
-
-        def run(sql, wait=True):
-            psql.stdin.write(f"{sql}\n\\echo done\n")
-            psql.stdin.flush()
-            return psql.stdout.readline() if wait else ""
-        return run
-
     def test_a_head_row_that_is_set_back_for_a_moment_hides_no_entries(self):
-        """It is set back and locked, so that nobody but who reads sees it, and set right before who writes goes on."""
+        """Who writes waits meanwhile for a table, so that nobody but who reads sees it."""
         place = self.place
         row = place.withdraw(88)
         path = f"/v1/audit/entries?oid={row['id']}"
-        set_back, set_right = self.superuser(), self.superuser()
-        set_back("BEGIN; LOCK TABLE audit.tile; UPDATE audit.head SET size = size - 20;")
-        set_right("BEGIN; UPDATE audit.head SET size = size + 20;", wait=False)
-        eventually(lambda: place.value("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted") == "1",
-                   "who sets it right is the next one")
-        set_back("COMMIT;")
-        hidden = [place.call("GET", asked, person="auditor-1") for asked in (path, path.replace("entries", "count"))]
-        set_right("COMMIT;")
+        with subprocess.Popen(["psql", "-XAtqd", place.environment["STRONGROOM_DB"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True, env=place.environment) as holder:
+            holder.stdin.write("BEGIN; LOCK TABLE audit.leaf IN SHARE MODE; SELECT 'held';\n")
+            holder.stdin.flush()
+            self.assertEqual(holder.stdout.readline(), "held\n")
+            place.psql("UPDATE audit.head SET size = size - 20")
+            hidden = [place.call("GET", asked, person="auditor-1") for asked in (path, path.replace("entries", "count"))]
+            place.psql("UPDATE audit.head SET size = size + 20")
         for answer in hidden:
             self.assertProblem(answer, 503, "corrupt", "trail")
         self.assertEqual(eventually(lambda: self.alarm("trail.corrupt"), "it is an alarm")["facts"]["entry"], "head", "no row is accused")
