@@ -49,10 +49,10 @@ class Database(strongroom.Case):
 
     def set_state(self, row, state, item):
         """The row is in another state, and the outbox says that the next step is due."""
-        self.place.psql(f"""
+        self.place.at_once(f"""
             UPDATE custody.withdrawal SET state = '{state}', ver = ver + 1 WHERE id = '{row["id"]}';
             DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}';
-            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('{item}', '{row["id"]}') ON CONFLICT DO NOTHING;""")
+            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('{item}', '{row["id"]}')""")
 
     def replace_destination(self, account_document, signed):
         """The allow-list holds this document, whatever it is, as the newest for the account of another document."""
@@ -449,18 +449,16 @@ class Database(strongroom.Case):
         self.assertEqual(reply.status, 200, reply)
         return reply.json
 
-    def settle(self, row, body=None, person="operator-1"):
-        return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle", body, person)
-
     def assertSettled(self, row, state, reason=None, body=None):
         """The quarantine ends, once, and the trail says who had it ended and how. Answers the withdrawal."""
         before = self.place.history(row["id"])
-        reply = self.settle(row, body)
-        self.assertEqual(reply.status, 200, reply)
-        ended = reply.json["withdrawal"]
+        ended = self.place.settled(row, body)
         self.assertEqual((ended["state"], reason or ended["reason"]), (state, ended["reason"]))
-        self.assertProblem(self.settle(row), 409, "conflict", "state")
-        told = eventually(lambda: (lambda rows: rows if len(rows) > 2 else None)(self.place.history(row["id"])[len(before):]), "three entries")
+        self.assertProblem(self.place.settle(row), 409, "conflict", "state")
+
+        def entries():  # but for those of who was told to ask again
+            return [entry for entry in self.place.history(row["id"])[len(before):] if (entry["act"], entry["outcome"]) != ("withdrawal.settle", "error")]
+        told = eventually(lambda: len(entries()) > 2 and entries(), "three entries")
         self.assertEqual([(entry["act"], entry["actor"]) for entry in told],
                          [("withdrawal.settle", "operator-1"), (f"withdrawal.{state}", "custodyd"), ("withdrawal.settle", "operator-1")])
         return ended
@@ -502,16 +500,16 @@ class Database(strongroom.Case):
         self.assertNotIn(row["transaction_id"], [id for id, _ in place.ledger_transactions()])
         hide = f"UPDATE audit.leaf SET act = '%s' WHERE oid = '{row['id']}' AND act = '%s'"
         place.psql(hide % ("withdrawal.show", "withdrawal.signing"))
-        self.assertProblem(self.settle(row), 503, "corrupt")
+        self.assertProblem(self.place.settle(row), 503, "corrupt")
         place.psql(hide % ("withdrawal.signing", "withdrawal.show"))
         self.assert_no_other_entry_in_its_place(row)
         place.stop("transfer")
-        self.assertProblem(self.settle(row), 503, "unavailable")
+        self.assertProblem(self.place.settle(row), 503, "unavailable")
         self.assertEqual(place.read(row["id"])["state"], "quarantined")
         place.start()
         of = f"WHERE withdrawal = '{row['id']}'"
         place.psql(f"CREATE TABLE kept AS SELECT * FROM custody.approval {of}; DELETE FROM custody.approval {of}")
-        self.assertProblem(self.settle(row), 403, "quorum_missing")  # what is signed is not unsigned by taking its approvals away
+        self.assertProblem(self.place.settle(row), 403, "quorum_missing")  # what is signed is not unsigned by taking its approvals away
         self.assertEqual(place.read(row["id"])["state"], "quarantined")
         place.psql("INSERT INTO custody.approval SELECT * FROM kept; DROP TABLE kept")
         self.assertSettled(row, "confirmed")
@@ -527,7 +525,7 @@ class Database(strongroom.Case):
         seq = signing["seq"]
         place.psql(f"CREATE TABLE public.kept_entry AS SELECT * FROM audit.leaf WHERE seq = {seq}; DELETE FROM audit.leaf WHERE seq = {seq};"
                    + place.unsigned_row(seq, {**event, "act": "withdrawal.approve", "actor": "approver-3", "outcome": "error"}))
-        self.assertProblem(self.settle(row), 503, "corrupt")
+        self.assertProblem(self.place.settle(row), 503, "corrupt")
         self.assertEqual(place.read(row["id"])["state"], "quarantined")
         place.psql(f"""DELETE FROM audit.leaf WHERE seq = {seq}; INSERT INTO audit.leaf SELECT * FROM public.kept_entry;
             DROP TABLE public.kept_entry""")
@@ -561,9 +559,9 @@ class Database(strongroom.Case):
         self.assertEqual(found["intent_digest"][1], row["intent_digest"])
         self.assertEqual(found["amount"], ("72", "73"))
         for body in (None, {"intent": row["intent"].replace('"72"', '"73"')}, {"intent": "x"}):
-            self.assertProblem(self.settle(row, body), 403, "mismatch", "intent")
-        self.assertProblem(self.settle(row, {"intention": row["intent"]}), 400, "unknown_field")
-        self.assertProblem(self.settle(row, person="approver-1"), 403, "forbidden")
+            self.assertProblem(self.place.settle(row, body), 403, "mismatch", "intent")
+        self.assertProblem(self.place.settle(row, {"intention": row["intent"]}), 400, "unknown_field")
+        self.assertProblem(self.place.settle(row, person="approver-1"), 403, "forbidden")
         self.assertEqual(place.read(row["id"])["state"], "quarantined")
         shown = place.custody("differences", row["id"]).stdout
         for words in ("quarantined", "conflict", "intent_digest", row["intent_digest"]):
@@ -578,7 +576,7 @@ class Database(strongroom.Case):
 
     def test_only_a_quarantine_is_settled(self):
         row = self.place.proposed(74)
-        self.assertProblem(self.settle(row), 409, "conflict", "state")
+        self.assertProblem(self.place.settle(row), 409, "conflict", "state")
         self.assertEqual(self.place.read(row["id"])["state"], row["state"])
         self.assertEqual(self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
 

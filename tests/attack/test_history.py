@@ -50,9 +50,6 @@ class Thief(strongroom.Case):
         reply = self.place.patiently(lambda: self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel"))
         self.assertEqual(reply.status, 200, reply)
 
-    def settle(self, row):
-        return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle")
-
     def holds(self, row):
         """How many reservations and lanes are its own."""
         return self.place.psql(f"""SELECT (SELECT count(*) FROM custody.reservation WHERE withdrawal = '{row["id"]}'),
@@ -64,11 +61,10 @@ class Thief(strongroom.Case):
         place.psql(f"""UPDATE custody.withdrawal SET state = 'quarantined', ver = ver + 1 WHERE id = '{row['id']}';
             DELETE FROM custody.outbox WHERE withdrawal = '{row['id']}'""")
         place.stop("transfer")
-        self.assertProblem(self.settle(row), 503, "unavailable")
+        self.assertProblem(place.settle(row), 503, "unavailable")
         self.assertEqual(self.holds(row), ["1", "1"])
         place.start()
-        reply = eventually(lambda: place.call_when(200, "POST", f"/v1/withdrawals/{row['id']}/settle"), "it is settled")
-        self.assertEqual((reply.json["withdrawal"]["state"], self.holds(row)), ("failed", ["0", "0"]))
+        self.assertEqual((place.settled(row)["state"], self.holds(row)), ("failed", ["0", "0"]))
         self.signer_knows(row)
 
     def signer_knows(self, row):
@@ -153,8 +149,7 @@ class History(Thief):
         place.history_to(row["id"], "withdrawal.cancel")
         place.psql(f"UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row['id']}' AND done_at IS NULL")
         self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "unrecorded")
-        reply = eventually(lambda: place.call_when(200, "POST", f"/v1/withdrawals/{row['id']}/settle"), "it is settled")
-        self.assertEqual(reply.json["withdrawal"]["state"], "failed")
+        self.assertEqual(place.settled(row)["state"], "failed")
 
     def hide(self, row, since):
         """Entries of it, from one on, are of another object, and their numbers start again."""
@@ -248,7 +243,7 @@ class History(Thief):
             place.psql(f"UPDATE custody.outbox SET done_at = NULL, due_at = now() WHERE {of} AND kind = 'record'")
             self.put_aside(row)
             place.psql("INSERT INTO custody.approval SELECT * FROM public.approvals; DROP TABLE public.approvals")
-        self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")  # the signer signs the same bytes again
+        self.assertEqual(place.settled(row)["state"], "confirmed")  # the signer signs the same bytes again
         eventually(lambda: row["id"] not in self.in_alarm(), "it is an alarm no more")
         self.held = (*self.held[:2], self.held[2] + 1)
         told = [(entry["act"], entry["outcome"]) for entry in place.history_to(row["id"])]
@@ -273,7 +268,7 @@ class History(Thief):
                 WHERE id = '{row["id"]}'""")
         self.put_aside(row)
         self.assertEqual(place.wallet()[1], held + 67)
-        self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")
+        self.assertEqual(place.settled(row)["state"], "confirmed")
         self.assertEqual((self.holds(row), place.psql(posting), place.value(lane)), (["0", "0"], posted, after))
         self.assertProven("trail", place.export_trail())
         self.held = (hot - 67, held, signatures + 1)
@@ -301,7 +296,7 @@ class History(Thief):
                 transaction = {transaction}, signature = {signature} WHERE id = '{row["id"]}';
             UPDATE custody.withdrawal SET lane = lane - 1000 WHERE id = '{paid["id"]}';
             INSERT INTO custody.posting SELECT * FROM public.posted; DROP TABLE public.posted""")
-        self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")
+        self.assertEqual(place.settled(row)["state"], "confirmed")
         self.held = (hot - 70, held, signatures + 2)
 
     def test_nothing_ends_without_the_signer(self):
@@ -400,10 +395,10 @@ class History(Thief):
             UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row["id"]}' AND done_at IS NULL""")
         self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "mismatch")
         place.history_to(row["id"], "withdrawal.quarantined")
-        self.assertProblem(self.settle(row), 503, "corrupt", "trail")
+        self.assertProblem(place.settle(row), 503, "corrupt", "trail")
         self.assertEqual(self.holds(row), ["1", "1"])
         place.psql(f"UPDATE custody.withdrawal AS w SET signature = k.signature FROM public.kept AS k WHERE id = '{row['id']}'; DROP TABLE public.kept")
-        self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")
+        self.assertEqual(place.settled(row)["state"], "confirmed")
 
     def revive(self, row, state):
         """The row is as it was before it ended, with all that it held."""
@@ -456,8 +451,7 @@ class History(Thief):
         place.psql(f"""UPDATE custody.withdrawal SET state = 'quarantined', ver = ver + 1 WHERE id = '{row["id"]}';
             DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}'""")
         place.start()
-        reply = eventually(lambda: place.call_when(200, "POST", f"/v1/withdrawals/{row['id']}/settle"), "it is settled")
-        self.assertEqual(reply.json["withdrawal"]["state"], "failed")
+        self.assertEqual(place.settled(row)["state"], "failed")
         place.psql(f"UPDATE audit.leaf SET oid = '{row['id']}' WHERE oid = 'elsewhere'")
         self.revive(row, "recorded")
         place.psql(f"INSERT INTO custody.outbox (kind, withdrawal, entry) VALUES ('{item[0]}', '{row['id']}', {item[1]}) ON CONFLICT DO NOTHING")  # the service may have made it anew

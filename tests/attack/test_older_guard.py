@@ -222,9 +222,6 @@ class OlderGuard(Anew):
         self.assertNotIn(row["id"], "".join(line for line in place.log("transfer").splitlines() if "transfer.signed" in line))
         self.until(lambda: place.call("GET", "/healthz").status == 503, "the service says so")
 
-    def settle(self, row, intent=None):
-        return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle", {"intent": intent} if intent else None)
-
     def hide(self, row):
         self.place.psql(f"UPDATE audit.leaf SET oid = 'hidden' WHERE oid = '{row['id']}'")
 
@@ -255,11 +252,10 @@ class OlderGuard(Anew):
         with self.subTest("the row has another intent than was asked for"):
             place.psql(f"""UPDATE custody.withdrawal SET intent = convert_to(regexp_replace(convert_from(intent, 'UTF8'),
                 '"valid_until":"[0-9]+"', '"valid_until":"{json.loads(lost["intent"])["valid_from"]}"'), 'UTF8') WHERE id = '{lost["id"]}'""")
-            self.assertProblem(self.settle(lost), 403, "mismatch", "intent")
+            self.assertProblem(place.settle(lost), 403, "mismatch", "intent")
             end = int(json.loads(lost["intent"])["valid_until"])
             self.until(lambda: self.entries("trail.anchor") and place.ledger_height() >= end, "blocks come")  # each read is anchored
-            reply = self.settle(lost, lost["intent"])
-            self.assertEqual((reply.status, reply.json["withdrawal"]["state"]), (200, "failed"))
+            self.assertEqual(place.settled(lost, {"intent": lost["intent"]})["state"], "failed")
             held = "SELECT (SELECT count(*) FROM custody.reservation WHERE withdrawal = '{0}'), (SELECT count(*) FROM custody.lane WHERE holder = '{0}')"
             self.assertEqual(place.psql(held.format(lost["id"])), [["0", "1"]])  # its sequence may be promised
         with self.subTest("it was recorded, and its time is long over"):
@@ -269,15 +265,15 @@ class OlderGuard(Anew):
             self.until(lambda: place.value(state) == "quarantined conflict", "nobody waits for it any more")
         with self.subTest("nothing is shown of it, and the ledger may take it"):
             self.hide(recorded)
-            self.assertProblem(self.settle(recorded), 503, "rollback", "trail")
+            self.assertProblem(place.settle(recorded), 503, "rollback", "trail")
             of = f"withdrawal = '{recorded['id']}'"
             place.psql(f"DELETE FROM custody.approval WHERE {of} AND person = 'approver-2'")
-            self.assertProblem(self.settle(recorded), 503, "rollback", "promises")
+            self.assertProblem(place.settle(recorded), 503, "rollback", "promises")
             place.insert_approval(recorded, "approver-2", place.approval(recorded, "approver-1"))  # one person is not two
-            self.assertProblem(self.settle(recorded), 503, "rollback", "promises")
+            self.assertProblem(place.settle(recorded), 503, "rollback", "promises")
         with self.subTest("nothing is shown of it, and the ledger has it"):
             self.hide(paid)
-            self.assertEqual(self.settle(paid).json["withdrawal"]["state"], "confirmed")
+            self.assertEqual(place.settled(paid)["state"], "confirmed")
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ class Dba(Position):
     def to_be_signed(self, row, approvals, columns="expires_at = expires_at"):
         """The row says that it is recorded, and `columns` at once; the entry that the signer asks for is announced."""
         to_the_trail(self.place, signing_entry(self.place, row, approvals))
-        self.place.psql(f"""
+        self.place.at_once(f"""
             UPDATE custody.withdrawal SET state = 'recorded', ver = ver + 1, {columns} WHERE id = '{row["id"]}';
             DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}';
-            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('sign', '{row["id"]}') ON CONFLICT DO NOTHING;""")
+            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('sign', '{row["id"]}')""")
 
     def assertHeld(self, row):
         """The step was tried, and waits for what the signer says; nothing is signed."""

@@ -320,6 +320,10 @@ class Evaluation:
             raise AssertionError(f"psql: {done.stderr}\n{sql}")
         return [line.split("\t") for line in done.stdout.splitlines()]
 
+    def at_once(self, sql):
+        """The same as one transaction: the service, which looks each second, sees all of it or nothing."""
+        return self.psql(f"BEGIN;\n{sql};\nCOMMIT")
+
     def value(self, sql):
         return self.psql(sql)[0][0]
 
@@ -524,6 +528,18 @@ class Evaluation:
         withdrawal = self.proposed(amount)
         self.approve(withdrawal)
         return self.wait(withdrawal["id"], "confirmed")
+
+    def settle(self, row, body=None, person="operator-1"):
+        return self.call("POST", f"/v1/withdrawals/{row['id']}/settle", body, person)
+
+    def settled(self, row, body=None):
+        """A withdrawal in quarantine, as it ended. Who is told that a block or a checkpoint is late asks again, when it may have ended."""
+        def ask():
+            reply = self.settle(row, body)
+            if reply.status not in (200, 409, 503):
+                raise AssertionError(f"not settled: {reply}")
+            return reply.status != 503 and self.read(row["id"])
+        return eventually(ask, f"{row['id']} is settled")
 
     def held_before(self, step, amount, state):
         """A withdrawal in that state, of which the step that comes next is not taken until somebody says so (`go_on`)."""
