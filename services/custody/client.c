@@ -161,6 +161,14 @@ static void hear_halt(CURL *curl)
     }
 }
 
+/* Not that of a service that says what it lacks: nobody is there yet. */
+static bool is_problem(CURL *curl)
+{
+    const char *type = NULL;
+    (void)curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+    return type != NULL && strcmp(type, "application/problem+json") == 0;
+}
+
 static enum status perform(CURL *curl, struct sink *sink, const struct client_call *call, struct fault *fault)
 {
     struct bytes answer = {0};
@@ -186,7 +194,8 @@ static enum status perform(CURL *curl, struct sink *sink, const struct client_ca
         curl_easy_header(curl, sink->look->header, 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
         sink->look->tell(sink->look->context, header->value);
     }
-    if (http == 200 || (sink->stream == NULL && http > 200 && http < 300) || (call->unready_too && http == 503)) {
+    if (http == 200 || (sink->stream == NULL && http > 200 && http < 300) ||
+        (call->unready_too && http == 503 && !is_problem(curl))) {
         return STATUS_OK;
     }
     enum status status = buffer_finish(&answer, &sink->buffer);

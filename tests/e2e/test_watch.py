@@ -198,10 +198,19 @@ class Pretender(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         looked_at, alarms = self.server.looked_at(), self.server.alarms
+        if self.server.starting:
+            self.answer(503, {"code": "not_ready", "detail": "is starting", "field": "service", "status": 503, "title": "x",
+                              "type": "urn:strongroom:problem:not_ready"}, "application/problem+json")
+            return
         health = {"alarm_codes": [], "alarms": 0, "looked_at": looked_at, "status": "ready",
                   "parts": {part: {"ready": part not in self.server.down} for part in ("database", "trail", "ledger", "signer_audit")}}
-        body = json.dumps(health if self.path == "/healthz" else {"alarms": alarms, "looked_at": looked_at}).encode()
-        self.send_response(503 if self.server.down and self.path == "/healthz" else 200)
+        of_health = self.path == "/healthz"
+        self.answer(503 if self.server.down and of_health else 200, health if of_health else {"alarms": alarms, "looked_at": looked_at})
+
+    def answer(self, status, document, kind="application/json"):
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -223,7 +232,7 @@ class OfALiar(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="watch.", dir="/tmp")
         self.addCleanup(shutil.rmtree, self.folder)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pretender)
-        self.server.alarms, self.server.down, self.server.looked_at = [], (), time_text
+        self.server.alarms, self.server.down, self.server.looked_at, self.server.starting = [], (), time_text, False
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
@@ -243,7 +252,7 @@ class OfALiar(unittest.TestCase):
 
     def back(self):
         known = self.watch.log().count("event=service.back")
-        self.server.alarms, self.server.down, self.server.looked_at = [], (), time_text
+        self.server.alarms, self.server.down, self.server.looked_at, self.server.starting = [], (), time_text, False
         eventually(lambda: self.watch.log().count("event=service.back") > known, "the service is back")
 
     def test_what_is_no_alarm_reaches_nobody(self):
@@ -269,6 +278,8 @@ class OfALiar(unittest.TestCase):
         for part in ("database", "trail", "ledger"):
             self.assertEqual(self.silence(down=(part,)), "not_ready")
             self.back()
+        self.assertEqual(self.silence(starting=True), "not_ready")
+        self.back()
         self.server.down = ("signer_audit",)  # the service says that itself, as an alarm
         self.server.alarms = [alarm_of(code="signer.down", object_id="audit", object_type="signer")]
         self.watch.told_both("signer.down")
