@@ -125,7 +125,7 @@ class People(strongroom.Trailed, strongroom.Case):
         self.assertEqual(ended["reason"], "quorum_missing")
         self.assertIn(f"event=transfer.ended withdrawal={row['id']}", place.log("transfer"))
         self.assertEqual(place.wait(paid, "quarantined")["reason"], "conflict", "what the signer promised does not end")
-        self.assertEqual(place.call("POST", f"/v1/withdrawals/{paid}/settle").json["withdrawal"]["state"], "confirmed")
+        self.assertEqual(place.settled({"id": paid})["state"], "confirmed")
         eventually(lambda: place.history(row["id"])[-1]["act"] == "withdrawal.reject", "the end is told")
         self.assertEqual(place.read(third["id"])["state"], "approved", "the others wait as before")
         self.resume("approver-1")
