@@ -31,9 +31,10 @@ def read_memory(pid, shared=None):
     try:
         with open(f"/proc/{pid}/maps", encoding="ascii", errors="replace") as maps:
             rows = [line.split() for line in maps]
+        memory = open(f"/proc/{pid}/mem", "rb", buffering=0)
     except (FileNotFoundError, ProcessLookupError):
         return
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+    with memory:
         for row in rows:
             start, end = (int(text, 16) for text in row[0].split("-"))
             if "r" not in row[1] or row[-1] in ("[vvar]", "[vsyscall]"):
@@ -69,7 +70,7 @@ def children(pid):
     try:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
             direct = [int(text) for text in file.read().split()]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
     return direct + [below for child in direct for below in children(child)]
 
