@@ -156,7 +156,8 @@ class Evaluation:
                 self.postgres("stop", "-m", "fast")
                 self.kept.keep(self.dir)
                 self.postgres_start()
-        self.configure("custodyd", read_rate=10000)  # tests look at the trail more often than people
+        # Tests look at the trail more often than people, and nobody is refused because the machine is busy.
+        self.configure("custodyd", read_rate=10000, trail_timeout=60000)
         for role in (*SIGNERS, "privacy") if privacy else SIGNERS:
             self.configure(role, token_timeout_ms=3000)  # no token is down because the machine is busy
 
@@ -717,7 +718,7 @@ class Case(unittest.TestCase):
         cls.place = Evaluation()
         cls.addClassCleanup(cls.place.remove)
         cls.place.provision(**cls.PROVISION)
-        cls.place.configure("custodyd", **{"trail_timeout": 60000, **cls.OPTIONS})  # nobody is refused because the machine is busy
+        cls.place.configure("custodyd", **cls.OPTIONS)
         cls.place.start()
         cls.place.enrol()
 
