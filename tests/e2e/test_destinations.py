@@ -231,8 +231,8 @@ class Destinations(strongroom.Trailed, strongroom.Case):
         place.stop("custodyd")
         place.configure("custodyd", watch=200)
         place.start()
-        before = len(place.log("custodyd"))
         place.stop("audit", "transfer")
+        before = len(place.log("custodyd"))  # the list was shown at the start, maybe only now
         self.insert(address, self.document("client-10", address), "admin-1", "admin-3")
         subprocess.run([str(strongroom.DEMO / "services"), "start", str(place.dir), "transfer"], check=True, capture_output=True, env=place.environment)
 
