@@ -4,6 +4,7 @@
  */
 #include "store/withdrawal.h"
 
+#include "base/canon.h"
 #include "pool.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -343,8 +344,8 @@ static const struct statement select_placed = {
     "withdrawal_placed",
     "SELECT id, intent FROM custody.withdrawal WHERE lane = $1::bigint AND seq = $2::bigint"
     " AND state IN ('recorded', 'signed', 'submitted', 'confirmed', 'failed', 'quarantined')"
-    " AND transaction = $3::bytea LIMIT $4::bigint",
-    4,
+    " AND transaction = $3::bytea AND id IS NOT NULL AND octet_length(intent) <= $4::bigint LIMIT $5::bigint",
+    5,
 };
 
 static enum status read_list(struct store_withdrawal_list *out, const struct store_tx *tx,
@@ -437,6 +438,7 @@ enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, cons
     parameter_uint64(&p, place->lane);
     parameter_uint64(&p, place->seq);
     parameter_bytes(&p, place->transaction.data, place->transaction.len);
+    parameter_uint64(&p, CANON_DOCUMENT_MAX);
     parameter_uint64(&p, STORE_PLACED_MAX);
     enum status status = tx_read_all(tx, &array, &placed_shape, &select_placed, &p, fault);
     if (status == STATUS_OK) {

@@ -713,3 +713,49 @@ Test(workflow, requests_for_signatures_are_found_by_their_place)
     books_commit(tx);
     store_withdrawal_wipe(&row);
 }
+
+/* That a superuser puts beside it: however many there are, so many are read, and what is no request stays out. */
+Test(workflow, requests_for_one_transaction_are_read_up_to_a_number)
+{
+    struct store_withdrawal_list list = {0};
+    struct store_withdrawal row = books_withdrawal("k-1");
+    char sqlstate[6];
+    books_insert(store, &row);
+    struct store_tx *tx = books_begin(store);
+    cr_assert_eq(store_lane_take(tx, &row, 4, NULL), STATUS_OK);
+    cr_assert_eq(bytes_copy(&row.intent, "{}", 2), STATUS_OK);
+    const struct store_withdrawal_change change = {
+        .intent = &row.intent, .transaction = &row.intent, .lane = &row.lane, .seq = &row.seq};
+    const struct store_withdrawal_place place = {.lane = row.lane, .seq = row.seq, .transaction = row.intent};
+    static const enum withdrawal_state path[] = {WITHDRAWAL_RESERVED, WITHDRAWAL_APPROVING, WITHDRAWAL_APPROVED,
+                                                 WITHDRAWAL_RECORDED};
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_eq(store_withdrawal_move(tx, &row, path[i], i == 0 ? &change : NULL, NULL), STATUS_OK);
+    }
+    books_commit(tx);
+    cr_expect_str_eq(books_sqlstate(sqlstate, &books, "postgres",
+                                    "SET session_replication_role = replica;"
+                                    "CREATE TABLE public.forged AS SELECT * FROM custody.withdrawal;"
+                                    "UPDATE public.forged SET state = 'failed', id = gen_random_uuid(),"
+                                    " intent = convert_to(repeat('x', 16385), 'UTF8'), idempotency_key = 'large';"
+                                    "INSERT INTO custody.withdrawal SELECT * FROM public.forged"),
+                     "");
+    tx = books_begin(store);
+    cr_assert_eq(store_withdrawal_list_placed(&list, tx, &place, NULL), STATUS_OK);
+    cr_expect_eq(list.count, 1);
+    store_withdrawal_list_free(&list);
+    books_commit(tx);
+    cr_expect_str_eq(books_sqlstate(sqlstate, &books, "postgres",
+                                    "SET session_replication_role = replica;"
+                                    "UPDATE public.forged SET intent = convert_to('{}', 'UTF8');"
+                                    "DO $$ BEGIN FOR i IN 1..20 LOOP UPDATE public.forged SET id = gen_random_uuid(),"
+                                    " idempotency_key = 'many-' || i; INSERT INTO custody.withdrawal SELECT * FROM"
+                                    " public.forged; END LOOP; END $$; DROP TABLE public.forged"),
+                     "");
+    tx = books_begin(store);
+    cr_assert_eq(store_withdrawal_list_placed(&list, tx, &place, NULL), STATUS_OK);
+    cr_expect_eq(list.count, STORE_PLACED_MAX);
+    store_withdrawal_list_free(&list);
+    books_commit(tx);
+    store_withdrawal_wipe(&row);
+}

@@ -178,7 +178,7 @@ struct store_withdrawal_place {
 
 /*
  * Lists the rows that ask for it: of each only id and intent, so that nothing else in a row keeps it, or one beside it,
- * from being read. No more than STORE_PLACED_MAX.
+ * from being read; none without an id, or with an intent that is no document. No more than STORE_PLACED_MAX.
  */
 MUST_CHECK enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, const struct store_tx *tx,
                                                     const struct store_withdrawal_place *place, struct fault *fault);
