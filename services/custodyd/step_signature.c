@@ -160,16 +160,17 @@ enum status step_was_promised(bool *out, struct service *service, const struct u
 {
     const struct wire_recall_request alone = {.withdrawal = *withdrawal};
     struct wire_recall_reply memory;
+    struct fault why = {0};
     enum status status = wire_transfer_recall(service->signers[WIRE_ROLE_TRANSFER], &memory, &alone,
-                                              service->options.signer_timeout_ms, fault);
-    if (status == STATUS_ROLLBACK) {
-        fault_clear(fault);
+                                              service->options.signer_timeout_ms, &why);
+    if (status == STATUS_ROLLBACK && strcmp(why.where, WIRE_RECALL_FORGOTTEN) == 0) {
         *out = true;
         return STATUS_OK;
     }
-    if (status == STATUS_OK && !memory.promised) {
-        status = step_recall(&memory, service, withdrawal, fault);
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
     }
+    status = memory.promised ? STATUS_OK : step_recall(&memory, service, withdrawal, fault);
     if (status == STATUS_OK) {
         *out = memory.promised && digest_equal(&memory.transaction, transaction);
     }

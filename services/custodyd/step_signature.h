@@ -54,7 +54,7 @@ MUST_CHECK enum status step_recall(struct wire_recall_reply *out, struct service
 
 /*
  * Whether the transfer signer promised this transaction for the withdrawal; true as well when a guard before its own
- * may have. STATUS_ROLLBACK when it says that it did not, and is as step_recall says: then it does not know.
+ * may have. STATUS_ROLLBACK when it remembers none, and is as step_recall says or has been found so: it does not know.
  */
 MUST_CHECK enum status step_was_promised(bool *out, struct service *service, const struct uuid *withdrawal,
                                          const struct digest *transaction, struct fault *fault);

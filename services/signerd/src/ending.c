@@ -74,22 +74,23 @@ static enum status promised_get(struct guard_record *out, struct guard_txn *txn,
     return guard_txn_get(txn, out, fault);
 }
 
+/* What it remembers it promised, an older copy, too. */
 static enum status recall_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     const struct question *question = context;
     struct guard_record record;
-    enum status status = check_newest(question, txn, fault);
-    status = status == STATUS_OK ? promised_get(&record, txn, &question->request->withdrawal, fault) : status;
-    if (status == STATUS_NOT_FOUND) {
-        return ending_is_forgotten(txn, &question->request->withdrawal)
-                   ? fault_set(fault, STATUS_ROLLBACK, "promises", "a guard before this one may have promised it")
-                   : STATUS_OK;
-    }
+    enum status status = promised_get(&record, txn, &question->request->withdrawal, fault);
     if (status == STATUS_OK) {
         question->out->promised = true;
         memcpy(question->out->transaction.bytes32, record.value + WITHDRAWAL_TRANSACTION, 32);
     }
-    return status;
+    if (status != STATUS_NOT_FOUND) {
+        return status;
+    }
+    return ending_is_forgotten(txn, &question->request->withdrawal)
+               ? fault_set(fault, STATUS_ROLLBACK, WIRE_RECALL_FORGOTTEN,
+                           "a guard before this one may have promised it")
+               : check_newest(question, txn, fault);
 }
 
 enum status transfer_recall(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,

@@ -237,8 +237,32 @@ Test(promises, an_older_guard_signs_nothing)
     struct wire_recall_reply said;
     order_init(&forgotten, &desk.world, 1, 1);
     expect(recalled(&said, &forgotten, 0), STATUS_ROLLBACK, "it does not say that it never promised");
+    cr_expect_str_eq(desk_where, "promises", "nor that a guard before it may have: %s", desk_where);
     order_wipe(&forgotten);
     cr_expect(!seen().halted, "a number that somebody wrote must not cost the guard: one made anew has forgotten all");
+    bytes_free(&copy);
+}
+
+Test(promises, an_older_guard_says_what_it_remembers)
+{
+    struct bytes copy = {0};
+    struct order order;
+    struct wire_reply reply;
+    struct wire_recall_reply said;
+    order_init(&order, &desk.world, 1, 0);
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
+    expect(desk_ask(&reply, &request), STATUS_OK, "before the copy");
+    wire_reply_free(&reply);
+    guard_copy(&copy);
+    expect(desk_sign(1, 1), STATUS_OK, "after it");
+    guard_put_back(&copy);
+    desk.world.promises = 2;
+    expect(desk_sign(1, 1), STATUS_ROLLBACK, "the sequence that it forgot");
+    for (uint64_t promises = 0; promises < 3; promises++) {
+        expect(recalled(&said, &order, promises), STATUS_OK, "what was promised");
+        cr_expect(said.promised && digest_equal(&said.transaction, &order.intent.transaction));
+    }
+    order_wipe(&order);
     bytes_free(&copy);
 }
 
@@ -350,7 +374,7 @@ static void expect_said(enum wire_promised promised, enum status asked)
 Test(anew, it_does_not_say_that_those_before_it_never_promised)
 {
     expect_said(WIRE_PROMISED_UNKNOWN, STATUS_ROLLBACK); /* made when it may have been asked for */
-    cr_expect_str_eq(desk_where, "promises");
+    cr_expect_str_eq(desk_where, WIRE_RECALL_FORGOTTEN);
 }
 
 Test(anew, what_is_asked_for_since_is_its_own)

@@ -229,6 +229,9 @@ struct wire_recall_request {
     uint64_t ends;     /* as in wire_transfer_request */
 };
 
+/* Where `rollback` says of one withdrawal that a guard before this one may have promised it. */
+#define WIRE_RECALL_FORGOTTEN "withdrawal"
+
 /* What the guard has for a withdrawal, whatever papers there are. Of transfer.end: `ends` alone. */
 struct wire_recall_reply {
     bool promised;             /* a transaction was promised for it, and may have been signed */
