@@ -235,6 +235,7 @@ class Witnesses(strongroom.Case):
         self.assertEqual(self.health()["reason"], "not_ready")
         reply = self.place.propose()
         self.assertEqual((reply.status, reply.json["code"], reply.json["field"]), (503, "not_ready", "witnesses"))
+        self.assertNotIn("recorded", reply.json["detail"])
         self.assertEqual(self.place.decide(open_one, "approver-1").status, 503)
         self.assertEqual(self.place.call("GET", f"/v1/withdrawals/{open_one['id']}").status, 200)
         self.assertEqual(self.place.call("GET", "/v1/audit/entries?limit=1", person="auditor-1").status, 200)
@@ -350,6 +351,43 @@ class Witnesses(strongroom.Case):
             attack.join()
         self.assertNotIn("it has cosigned more than this trail has", self.place.log("custodyd")[log:])
         self.assertEqual(self.place.patiently(lambda: self.place.propose(1)).status, 201)
+
+    def test_an_answer_that_waited_for_them_in_vain_says_that_it_is_recorded(self):
+        """One witness, and somebody else is always there first: without its cosignature the service gives no proof away. What was asked
+        for is done, once, and its proof is had with the same key when the witness cosigns again."""
+        place = self.place
+        first, overtaken = self.size_shown(), threading.Event()
+
+        def taken(body):
+            """It has cosigned all that the service has signed by now, and says no more after that."""
+            offered = int(body.split(b"\n\n")[1].split(b"\n")[1])
+            if overtaken.is_set() or (newest := int(place.value("SELECT max(size) FROM audit.checkpoint"))) <= offered:
+                return 500, "text/plain", b"no\n"
+            overtaken.set()
+            return 409, "text/x.tlog.size", f"{newest}\n".encode()
+
+        self.stub.answer = self.relay
+        try:
+            place.configure("custodyd", trail_timeout=3000)
+            self.use(1, [{"key": self.witnesses[0].vkey, "url": f"http://127.0.0.1:{self.stub.server_port}"}], max_age_ms=120000)
+            eventually(lambda: self.size_shown() > first, "it cosigns")
+            self.stub.answer = taken
+            eventually(lambda: place.propose(1).status and overtaken.is_set(), "the service has been overtaken")
+
+            def waited():
+                key = os.urandom(16).hex()
+                reply = place.propose(2, key=key)
+                return (key, reply) if (reply.status, reply.json.get("field")) == (503, "witnesses") else None
+
+            key, reply = eventually(waited, "a proof waits for the witness")
+            self.assertRegex(reply.json["detail"], "^it is recorded, but no checkpoint that covers it is cosigned yet: repeat it with the same Idempotency-Key")
+            kept = f"SELECT count(*) FROM custody.withdrawal WHERE idempotency_key = '{key}'"
+            self.assertEqual(place.value(kept), "1")
+            self.stub.answer = self.relay
+            again = place.patiently(lambda: place.propose(2, key=key))
+            self.assertEqual((again.status, "receipt" in again.json, place.value(kept)), (200, True, "1"), again)
+        finally:
+            place.configure("custodyd", trail_timeout=60000)
 
     def test_the_signer_waits_for_them_whatever_the_service_says(self):
         """A service that shows the signer what nobody has cosigned gets nothing signed; with witnesses it goes on."""
