@@ -66,11 +66,12 @@ enum status alarm_list_add(struct alarm_list *list, const struct news *news, int
     return status == STATUS_OK ? alarm_list_append(list, &alarm, fault) : status;
 }
 
-enum status alarm_list_earlier(struct alarm_list *list, size_t at, int64_t first_seen_utc_us, struct fault *fault)
+enum status alarm_list_date(struct alarm_list *list, size_t at, int64_t since_utc_us, int64_t first_seen_utc_us,
+                            struct fault *fault)
 {
     struct alarm *alarm = &list->rows[at];
     alarm->first_seen_utc_us = first_seen_utc_us;
-    alarm->since_utc_us = first_seen_utc_us;
+    alarm->since_utc_us = since_utc_us;
     return identify(alarm, fault);
 }
 

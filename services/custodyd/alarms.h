@@ -34,9 +34,9 @@ struct alarm_list {
 MUST_CHECK enum status alarm_list_add(struct alarm_list *list, const struct news *news, int64_t first_seen_utc_us,
                                       struct fault *fault);
 
-/* Row `at` was seen first at this earlier time, since which it is so. */
-MUST_CHECK enum status alarm_list_earlier(struct alarm_list *list, size_t at, int64_t first_seen_utc_us,
-                                          struct fault *fault);
+/* Of row `at`: since when it is so, and was seen first; with another time of that it is another alarm. */
+MUST_CHECK enum status alarm_list_date(struct alarm_list *list, size_t at, int64_t since_utc_us,
+                                       int64_t first_seen_utc_us, struct fault *fault);
 
 /* Adds a copy of an alarm. */
 MUST_CHECK enum status alarm_list_append(struct alarm_list *list, const struct alarm *alarm, struct fault *fault);

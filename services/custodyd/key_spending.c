@@ -1,49 +1,29 @@
 /*
- * Following the blocks. An alarm goes to the signer first and to the trail right after: stopping waits for nothing.
- * It is over when the trail has the entry `key.alarm` about the transaction; until then, also after a restart, the
- * signer is asked again.
+ * Following the blocks: which of them are looked at, and whose their transactions are.
  */
-#include "key_spending.h"
-
 #include <inttypes.h>
 
-#include "base/log.h"
 #include "key_board.h"
-#include "news.h"
-#include "record.h"
+#include "key_uses.h"
 #include "sequencer.h"
-#include "store/trail_read.h"
 #include "suspense.h"
-#include "trail_signed.h"
 
 #define BLOCKS_AT_ONCE 64
-#define PENDING_MAX 64
-#define UNTOLD_US 10000000 /* in which the trail tells it, or a block can be looked at */
+#define REPORTS_AT_ONCE 64 /* uses that are not over: then those that are handed in wait */
+#define BEHIND_US 10000000 /* in which a block can be looked at */
 #define AGAIN_US 1000000   /* after which blocks that could not be looked at are */
 #define MARK_SCANNED "ledger/scanned"
 
-/* A use that is being dealt with. */
-struct copied {
-    struct key_spending_use use;
-    uint64_t on; /* transitions of the key when it is stopped */
-    bool stopped;
-    int64_t seen_utc_us;
-    struct told {
-        bool done;
-        struct news_telling last;
-    } used, dealt_with;
-};
-
 struct key_spending {
     struct service *service;
-    uint64_t first;    /* the block above the one at the start */
-    uint64_t next;     /* the next block above that one */
-    uint64_t back;     /* the next block from there down; 0: all were looked at */
-    uint64_t known;    /* up to this block an earlier run has looked */
-    uint64_t recorded; /* the mark as written last */
-    bool trusted;      /* the trail has been found to be the one its signer knows */
-    struct copied pending[PENDING_MAX];
-    size_t pending_count;
+    uint64_t first;        /* the block above the one at the start */
+    uint64_t next;         /* the next block above that one */
+    uint64_t back;         /* the next block from there down; 0: all were looked at */
+    uint64_t known;        /* up to this block an earlier run has looked */
+    uint64_t recorded;     /* the mark as written last */
+    bool trusted;          /* the trail has been found to be the one its signer knows */
+    int64_t idle_us;       /* monotonic: since when blocks can be compared with nothing; 0: they can be */
+    struct key_uses *uses; /* owned */
     struct left {
         uint64_t height;
         int64_t since_us; /* monotonic */
@@ -51,15 +31,12 @@ struct key_spending {
     size_t left_count;
     size_t left_turn;      /* which is looked at again next */
     int64_t left_after_us; /* monotonic: not before */
-    struct digest *dealt;  /* owned: uses that were dealt with since the start */
-    size_t dealt_count;
 };
 
 /* A block and whose keys it is looked at for. */
 struct scan {
     struct key_spending *spending;
-    const struct key_spending_owner *owners;
-    size_t owner_count;
+    const struct key_spending_owners *owners;
     uint64_t height;
     bool fresh; /* no earlier run has looked at it */
 };
@@ -92,10 +69,12 @@ enum status key_spending_new(struct key_spending **out, struct service *service,
     spending->first = node.confirmed_height + 1;
     spending->next = spending->first;
     spending->back = node.confirmed_height;
-    enum status status = store_read(service->store, read_known_in, &spending->known, fault);
+    spending->idle_us = clock_monotonic_us(service->clock);
+    enum status status = key_uses_new(&spending->uses, service, fault);
+    status = status == STATUS_OK ? store_read(service->store, read_known_in, &spending->known, fault) : status;
     spending->recorded = spending->known;
     if (status != STATUS_OK) {
-        free(spending);
+        key_spending_free(spending);
         return status;
     }
     *out = spending;
@@ -105,207 +84,29 @@ enum status key_spending_new(struct key_spending **out, struct service *service,
 void key_spending_free(struct key_spending *spending)
 {
     if (spending != NULL) {
+        key_uses_free(spending->uses);
         free(spending->left);
-        free(spending->dealt);
         free(spending);
     }
 }
 
-/* Whether the trail has an entry of this action about the transaction. */
-static enum status in_trail(bool *out, const struct service *service, const struct digest *transaction,
-                            enum audit_action action, struct fault *fault)
-{
-    char oid[DIGEST_HEX_LEN + 1];
-    struct store_leaf_list list = {0};
-    digest_format(oid, transaction);
-    const struct store_leaf_filter filter = {.otype = RECORD_TRANSACTION, .oid = oid, .act = audit_action_text(action)};
-    enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
-    *out = status == STATUS_OK && list.count > 0;
-    store_leaf_list_free(&list);
-    return status;
-}
-
-/* Alarms. */
-
-static const struct key_spending_owner *find_owner(const struct scan *scan, const struct digest *key)
-{
-    for (size_t i = 0; i < scan->owner_count; i++) {
-        if (digest_equal(&scan->owners[i].key, key)) {
-            return &scan->owners[i];
-        }
-    }
-    return NULL;
-}
-
-/* A signer that cannot be reached is asked again. One that refuses has nothing to stop: *inout_on stays. */
-static enum status stop_key(uint64_t *inout_on, struct service *service, const struct digest *key, struct fault *fault)
-{
-    struct wire_key_state_reply reply = {0};
-    struct wire_key_alarm_request asked = {.key = *key};
-    struct fault why = {0};
-    char hex[DIGEST_HEX_LEN + 1];
-    INVARIANT(name_parse(&asked.reason, "copied-use") == STATUS_OK);
-    enum status status = wire_key_alarm(service->urgent_signers[WIRE_ROLE_TRANSFER], &reply, &asked,
-                                        service->options.signer_timeout_ms, &why);
-    if (status_info(status)->retryable) {
-        return fault_set(fault, status, "signer", "%s", why.detail);
-    }
-    digest_format(hex, key);
-    log_event(LOG_LEVEL_ERROR, "key.alarm", "key", hex, "reason", "copied-use", "state",
-              status == STATUS_OK ? reply.state : status_info(status)->code, NULL);
-    *inout_on = status == STATUS_OK ? reply.on : *inout_on;
-    return STATUS_OK;
-}
-
-/* The same for an asset. One that no wallet of the policy has is refused, and nobody can move it with us. */
-static enum status stop_asset(struct service *service, const struct digest *asset, struct fault *fault)
-{
-    struct wire_key_state_reply reply = {0};
-    struct wire_freeze_alarm_request asked = {.scope = "asset"};
-    struct fault why = {0};
-    INVARIANT(name_parse(&asked.reason, "copied-use") == STATUS_OK);
-    digest_format(asked.subject, asset);
-    enum status status = wire_freeze_alarm(service->urgent_signers[WIRE_ROLE_TRANSFER], &reply, &asked,
-                                           service->options.signer_timeout_ms, &why);
-    if (status_info(status)->retryable) {
-        return fault_set(fault, status, "signer", "%s", why.detail);
-    }
-    log_event(LOG_LEVEL_ERROR, "freeze.alarm", "asset", asked.subject, "reason", "copied-use", "state",
-              status == STATUS_OK ? reply.state : status_info(status)->code, NULL);
-    return STATUS_OK;
-}
-
-/* With `key.copied_use` how often the key had changed when it was stopped: an alarm until it changes again. */
-static enum status tell_copied(struct service *service, const struct copied *copied, enum audit_action action,
-                               bool anyway, struct fault *fault)
-{
-    char text[24];
-    char key[DIGEST_HEX_LEN + 1];
-    struct news news = {
-        .action = action, .object_type = RECORD_TRANSACTION, .anyway = anyway, .once = !anyway, .value = "told"};
-    digest_format(news.object_id, &copied->use.transaction);
-    (void)snprintf(news.subject, sizeof(news.subject), "%s/%s", audit_action_text(action), news.object_id);
-    (void)snprintf(text, sizeof(text), "%" PRIu64, copied->use.height);
-    news.reason = action == AUDIT_KEY_COPIED_USE ? STATUS_MISMATCH : STATUS_OK;
-    news_ref(&news, "transaction", &copied->use.transaction);
-    news_ref(&news, "key", &copied->use.key);
-    news_fact(&news, "height", text);
-    digest_format(key, &copied->use.key);
-    news_fact(&news, "key", key);
-    if (action == AUDIT_KEY_COPIED_USE && copied->on != KEY_SPENDING_ON_UNKNOWN) {
-        (void)snprintf(text, sizeof(text), "%" PRIu64, copied->on);
-        news_fact(&news, "transitions", text);
-    }
-    return news_tell(NULL, service, &news, fault);
-}
-
-/*
- * True when the signed trail tells it. A mark is a row: whoever writes to the database sets it before, so that it seems
- * to be told, and takes an entry away that is on its way. Another process may have told it, too: so that is waited for,
- * not long.
- */
-static bool tell_once(struct told *inout, struct service *service, const struct copied *copied,
-                      enum audit_action action)
-{
-    bool known = false;
-    enum status status = inout->done ? STATUS_OK : in_trail(&known, service, &copied->use.transaction, action, NULL);
-    inout->done = inout->done || (status == STATUS_OK && known);
-    if (inout->done) {
-        return true;
-    }
-    bool lost = news_is_lost(&inout->last, service);
-    if ((lost || inout->last.at_us == 0) && tell_copied(service, copied, action, lost, NULL) == STATUS_OK) {
-        news_telling_now(&inout->last, service);
-    }
-    return false;
-}
-
-/* As the signer said last; that the key will be stopped, when it is not yet. */
-static uint64_t transitions_when_stopped(struct service *service, const struct digest *key)
-{
-    struct key_board_entry entry;
-    if (key_board_find(&entry, service->board, key) != STATUS_OK) {
-        return KEY_SPENDING_ON_UNKNOWN;
-    }
-    return entry.key.on + (entry.state == KEY_STATE_ACTIVE || entry.state == KEY_STATE_INACTIVE ? 1 : 0);
-}
-
-static enum status stop_keys(const struct scan *scan, struct copied *copied)
-{
-    struct service *service = scan->spending->service;
-    const struct digest *key = &copied->use.key;
-    const struct key_spending_owner *owner = find_owner(scan, key);
-    struct fault fault = {0};
-    uint64_t ignored = 0;
-    copied->on = transitions_when_stopped(service, key);
-    enum status status = stop_key(&copied->on, service, key, &fault);
-    for (size_t i = 0; owner != NULL && i < scan->owner_count; i++) {
-        const struct key_spending_owner *other = &scan->owners[i];
-        if (other != owner && owner->document != NULL && other->document != NULL &&
-            key_document_siblings(owner->document, other->document)) {
-            enum status also = stop_key(&ignored, service, &other->key, &fault);
-            status = status == STATUS_OK ? also : status;
-        }
-    }
-    return status;
-}
-
-/* The key, its siblings and the assets that moved. */
-static bool stop(const struct scan *scan, struct copied *copied)
-{
-    struct fault fault = {0};
-    enum status status = stop_keys(scan, copied);
-    for (size_t i = 0; i < copied->use.asset_count; i++) {
-        enum status also = stop_asset(scan->spending->service, &copied->use.assets[i], &fault);
-        status = status == STATUS_OK ? also : status;
-    }
-    return status == STATUS_OK;
-}
-
-/* True when nothing is left to be done. */
-static bool deal_with(const struct scan *scan, struct copied *copied)
-{
-    struct service *service = scan->spending->service;
-    copied->stopped = copied->stopped || stop(scan, copied);
-    bool told = tell_once(&copied->used, service, copied, AUDIT_KEY_COPIED_USE);
-    return copied->stopped && told && tell_once(&copied->dealt_with, service, copied, AUDIT_KEY_ALARM);
-}
-
-static enum status add_pending(struct key_spending *spending, const struct key_spending_use *use, struct fault *fault)
-{
-    for (size_t i = 0; i < spending->pending_count; i++) {
-        if (digest_equal(&spending->pending[i].use.transaction, &use->transaction)) {
-            return STATUS_OK;
-        }
-    }
-    if (spending->pending_count == PENDING_MAX) {
-        return fault_set(fault, STATUS_BUSY, "keys", "too many uses of copied keys wait for their signer");
-    }
-    spending->pending[spending->pending_count++] =
-        (struct copied){.use = *use, .seen_utc_us = clock_utc_us(spending->service->clock)};
-    return STATUS_OK;
-}
-
 bool key_spending_untold(struct digest *out_key, int64_t *out_since_utc_us, const struct key_spending *spending,
-                         size_t at)
+                         size_t *inout_at)
 {
-    int64_t before_utc_us = clock_utc_us(spending->service->clock) - UNTOLD_US;
-    for (size_t i = 0; i < spending->pending_count; i++) {
-        const struct copied *copied = &spending->pending[i];
-        if (!copied->used.done && copied->seen_utc_us <= before_utc_us && at-- == 0) {
-            *out_key = copied->use.key;
-            *out_since_utc_us = copied->seen_utc_us;
-            return true;
-        }
-    }
-    return false;
+    return key_uses_untold(out_key, out_since_utc_us, spending->uses, inout_at);
 }
 
 enum status key_spending_report(struct key_spending *spending, const struct key_spending_use *use, struct fault *fault)
 {
-    bool known = false;
-    enum status status = in_trail(&known, spending->service, &use->transaction, AUDIT_KEY_ALARM, fault);
-    return status != STATUS_OK || known ? status : add_pending(spending, use, fault);
+    bool over = false;
+    enum status status = key_uses_is_over(&over, spending->service, &use->transaction, fault);
+    if (status != STATUS_OK || over || key_uses_has(spending->uses, &use->transaction, use->height)) {
+        return status;
+    }
+    if (spending->idle_us != 0 || key_uses_waiting(spending->uses) >= REPORTS_AT_ONCE) {
+        return fault_set(fault, STATUS_BUSY, "keys", "too many uses of copied keys wait for their signer or the trail");
+    }
+    return key_uses_add(spending->uses, use, fault);
 }
 
 void key_spending_use_of(struct key_spending_use *out, const struct transaction *transaction, const struct digest *id,
@@ -319,39 +120,6 @@ void key_spending_use_of(struct key_spending_use *out, const struct transaction 
     }
 }
 
-/* A block that is looked at again has nothing dealt with twice: people may have decided since. */
-static bool remember_dealt(struct key_spending *spending, const struct digest *transaction)
-{
-    struct digest *grown = realloc(spending->dealt, (spending->dealt_count + 1) * sizeof(*grown));
-    if (grown != NULL) {
-        spending->dealt = grown;
-        spending->dealt[spending->dealt_count++] = *transaction;
-    }
-    return grown != NULL;
-}
-
-static bool was_dealt_with(const struct key_spending *spending, const struct digest *transaction)
-{
-    bool found = false;
-    for (size_t i = 0; i < spending->dealt_count && !found; i++) {
-        found = digest_equal(&spending->dealt[i], transaction);
-    }
-    return found;
-}
-
-static void work_off(const struct scan *scan)
-{
-    struct key_spending *spending = scan->spending;
-    size_t left = 0;
-    for (size_t i = 0; i < spending->pending_count; i++) {
-        const struct digest *transaction = &spending->pending[i].use.transaction;
-        if (!deal_with(scan, &spending->pending[i]) || !remember_dealt(spending, transaction)) {
-            spending->pending[left++] = spending->pending[i];
-        }
-    }
-    spending->pending_count = left;
-}
-
 /* Codes from before the signature was looked at, and of rows that no good signature is on. */
 static bool signature_was_good(enum status code)
 {
@@ -361,9 +129,9 @@ static bool signature_was_good(enum status code)
 
 static const struct key_spending_owner *owner_of(const struct scan *scan, const struct account_id *account)
 {
-    for (size_t i = 0; i < scan->owner_count; i++) {
-        if (account_id_equal(&scan->owners[i].account, account)) {
-            return &scan->owners[i];
+    for (size_t i = 0; i < scan->owners->count; i++) {
+        if (account_id_equal(&scan->owners->rows[i].account, account)) {
+            return &scan->owners->rows[i];
         }
     }
     return NULL;
@@ -384,20 +152,20 @@ static enum status check_sender(struct scan *scan, const struct transaction *tra
     struct digest id;
     bool known = false;
     transaction_id(&id, document->data, document->len);
-    if (owner == NULL || was_dealt_with(spending, &id)) {
+    if (owner == NULL || key_uses_has(spending->uses, &id, scan->height)) {
         return STATUS_OK;
     }
     enum status status = key_spending_judge(&known, spending->service, &place, fault);
     if (status == STATUS_OK && !known && !(executed && scan->fresh)) {
-        status = in_trail(&known, spending->service, &id, AUDIT_KEY_ALARM, fault);
+        status = key_uses_is_over(&known, spending->service, &id, fault);
     }
     if (status != STATUS_OK || known) {
         return status;
     }
     key_spending_use_of(&use, transaction, &id, &owner->key);
     use.height = scan->height;
-    status = add_pending(spending, &use, fault);
-    work_off(scan);
+    status = key_uses_add(spending->uses, &use, fault);
+    key_uses_stop(spending->uses, scan->owners);
     return status;
 }
 
@@ -409,10 +177,11 @@ static enum status check_receiver(struct scan *scan, const struct leg *leg, cons
     struct key_board_entry entry;
     const struct suspense_receipt receipt = {
         .leg = leg, .transaction = id, .sender = &transaction->from, .key = &entry, .height = scan->height};
-    for (size_t i = 0; i < scan->owner_count; i++) {
-        if (leg->side == LEG_CREDIT && account_id_equal(&scan->owners[i].account, &leg->account) &&
-            key_board_find(&entry, service->board, &scan->owners[i].key) == STATUS_OK &&
-            entry.state != KEY_STATE_ACTIVE && entry.state != KEY_STATE_INACTIVE) {
+    for (size_t i = 0; i < scan->owners->count; i++) {
+        const struct key_spending_owner *owner = &scan->owners->rows[i];
+        if (leg->side == LEG_CREDIT && account_id_equal(&owner->account, &leg->account) &&
+            key_board_find(&entry, service->board, &owner->key) == STATUS_OK && entry.state != KEY_STATE_ACTIVE &&
+            entry.state != KEY_STATE_INACTIVE) {
             return suspense_receive(service, &receipt, fault);
         }
     }
@@ -526,8 +295,8 @@ static void look_again(struct scan *scan, struct fault *fault)
 
 bool key_spending_is_behind(const struct key_spending *spending)
 {
-    int64_t before_us = clock_monotonic_us(spending->service->clock) - UNTOLD_US;
-    bool behind = false;
+    int64_t before_us = clock_monotonic_us(spending->service->clock) - BEHIND_US;
+    bool behind = spending->idle_us != 0 && spending->idle_us <= before_us;
     for (size_t i = 0; i < spending->left_count && !behind; i++) {
         behind = spending->left[i].since_us <= before_us;
     }
@@ -551,15 +320,25 @@ static void look_on(struct scan *scan, struct fault *fault)
     }
 }
 
-enum status key_spending_follow(struct key_spending *spending, const struct key_spending_owner *owners,
-                                size_t owner_count, struct fault *fault)
+/* Without versions of the policy it may have been approved under one that is not known here. */
+static bool is_idle(struct key_spending *spending)
 {
-    struct scan scan = {.spending = spending, .owners = owners, .owner_count = owner_count};
+    bool idle = !may_compare(spending) || !policies_complete(spending->service->policies);
+    int64_t now_us = clock_monotonic_us(spending->service->clock);
+    spending->idle_us = !idle ? 0 : spending->idle_us == 0 ? now_us : spending->idle_us;
+    return idle;
+}
+
+enum status key_spending_follow(struct key_spending *spending, const struct key_spending_owners *owners,
+                                struct fault *fault)
+{
+    struct scan scan = {.spending = spending, .owners = owners};
     struct fault why = {0};
-    if (!may_compare(spending) || !policies_complete(spending->service->policies)) {
+    key_uses_stop(spending->uses, owners);
+    key_uses_tell(spending->uses);
+    if (is_idle(spending)) {
         return STATUS_OK;
     }
-    work_off(&scan);
     look_on(&scan, &why);
     if (why.status == STATUS_OK && spending->left_count > 0) {
         (void)fault_set(&why, STATUS_NOT_READY, "ledger", "%zu blocks wait to be looked at", spending->left_count);

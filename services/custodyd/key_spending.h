@@ -25,6 +25,11 @@ struct key_spending_owner {
     const struct key_document *document; /* NULL: not known */
 };
 
+struct key_spending_owners {
+    const struct key_spending_owner *rows;
+    size_t count;
+};
+
 /* A use of a key that no withdrawal of ours asked for. */
 struct key_spending_use {
     struct digest transaction;
@@ -48,21 +53,21 @@ void key_spending_free(struct key_spending *spending);
  * Looks at the blocks that are new and at some of the old ones. `owners` are borrowed for the call. A block of which
  * something cannot be judged keeps no other from being looked at: it is looked at again, and until then this fails.
  */
-MUST_CHECK enum status key_spending_follow(struct key_spending *spending, const struct key_spending_owner *owners,
-                                           size_t owner_count, struct fault *fault);
+MUST_CHECK enum status key_spending_follow(struct key_spending *spending, const struct key_spending_owners *owners,
+                                           struct fault *fault);
 
 /* Writes down how far the blocks were followed, for what is told once only. */
 MUST_CHECK enum status key_spending_remember(struct key_spending *spending, struct fault *fault);
 
-/* Whether there is a block that should have been looked at by now and could not be. */
+/* Whether there is a block that should have been looked at by now and could not be, or none can be. */
 bool key_spending_is_behind(const struct key_spending *spending);
 
 /*
- * The key of use `at` of those that the trail should have been told of by now and does not tell yet, and since when it
- * is known; false when there are no more.
+ * The next use (*inout_at: 0 first) that the trail should have been told of by now and does not tell yet: its key, and
+ * since when it is known; false when there are no more.
  */
 bool key_spending_untold(struct digest *out_key, int64_t *out_since_utc_us, const struct key_spending *spending,
-                         size_t at);
+                         size_t *inout_at);
 
 /*
  * A transaction with a good signature of one of our keys was seen elsewhere than in a block: dealt with at the next

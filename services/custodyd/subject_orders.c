@@ -278,7 +278,7 @@ static enum status limits_add(struct alarm_list *inout, const struct store_leaf_
         if (row->ts_utc_us >= since_utc_us && known == inout->count) {
             status = alarm_list_add(inout, &news, row->ts_utc_us, fault);
         } else if (known < inout->count && inout->rows[known].first_seen_utc_us - row->ts_utc_us < HOUR_US) {
-            status = alarm_list_earlier(inout, known, row->ts_utc_us, fault);
+            status = alarm_list_date(inout, known, row->ts_utc_us, row->ts_utc_us, fault);
         }
     }
     return status;

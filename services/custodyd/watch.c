@@ -267,7 +267,8 @@ static enum status follow(struct watch *watch, struct fault *fault)
         return status;
     }
     enum status taken = take_reports(watch, fault);
-    enum status followed = key_spending_follow(watch->spending, owners.rows, owners.count, fault);
+    const struct key_spending_owners ours = {.rows = owners.rows, .count = owners.count};
+    enum status followed = key_spending_follow(watch->spending, &ours, fault);
     free(owners.rows);
     return taken == STATUS_OK ? followed : taken;
 }

@@ -1,18 +1,26 @@
 /*
  * Which keys have been used by a copy and nobody has decided about since: from the signed entries `key.copied_use`,
- * which hold the key and how often it had changed when it was stopped; and from what the trail still lacks.
+ * which hold the key and how often it had changed when it was stopped; and from what the trail still lacks. With each
+ * further use it is a new alarm: who answered the one before, which may have been a false one, did not know of it.
  */
 #include "record.h"
 #include "trail_leaf.h"
 #include "watch_core.h"
+
+static void spread(struct copied_key *inout, const struct copied_key *other)
+{
+    bool earlier = other->first_at_utc_us < inout->first_at_utc_us;
+    bool later = other->last_at_utc_us > inout->last_at_utc_us;
+    inout->first_at_utc_us = earlier ? other->first_at_utc_us : inout->first_at_utc_us;
+    inout->last_at_utc_us = later ? other->last_at_utc_us : inout->last_at_utc_us;
+}
 
 static enum status add(struct watch *watch, const struct copied_key *found, struct fault *fault)
 {
     for (size_t i = 0; i < watch->copied_count; i++) {
         struct copied_key *known = &watch->copied[i];
         if (digest_equal(&known->key, &found->key) && known->on == found->on) {
-            bool earlier = found->first_at_utc_us < known->first_at_utc_us;
-            known->first_at_utc_us = earlier ? found->first_at_utc_us : known->first_at_utc_us;
+            spread(known, found);
             return STATUS_OK;
         }
     }
@@ -28,7 +36,8 @@ static enum status add(struct watch *watch, const struct copied_key *found, stru
 static enum status take_entry(struct watch *watch, const struct store_leaf *entry, struct fault *fault)
 {
     struct audit_event event = {0};
-    struct copied_key found = {.on = KEY_SPENDING_ON_UNKNOWN, .first_at_utc_us = entry->ts_utc_us};
+    struct copied_key found = {
+        .on = KEY_SPENDING_ON_UNKNOWN, .first_at_utc_us = entry->ts_utc_us, .last_at_utc_us = entry->ts_utc_us};
     enum status status = trail_leaf_event(&event, entry, NULL);
     bool names = status == STATUS_OK && audit_event_ref(&found.key, &event, "key") == STATUS_OK;
     const char *on = names ? audit_event_fact(&event, "transitions") : NULL;
@@ -52,45 +61,40 @@ static bool is_undecided(const struct copied_key *copied, const struct service *
                : entry.key.on <= copied->on;
 }
 
-static enum status list(struct watch *watch, const struct digest *key, int64_t first_at_utc_us, struct fault *fault)
+static enum status list(struct watch *watch, const struct copied_key *copied, struct fault *fault)
 {
-    struct news news = {.action = AUDIT_KEY_COPIED_USE, .object_type = RECORD_KEY, .reason = STATUS_MISMATCH};
-    digest_format(news.object_id, key);
+    struct news news = {.action = AUDIT_KEY_COPIED_USE,
+                        .object_type = RECORD_KEY,
+                        .reason = STATUS_MISMATCH,
+                        .since_utc_us = copied->first_at_utc_us};
+    digest_format(news.object_id, &copied->key);
     for (size_t i = 0; i < watch->seeing.count; i++) {
         const struct alarm *seen = &watch->seeing.rows[i];
         if (seen->code == news.action && strcmp(seen->object_id, news.object_id) == 0) {
-            return STATUS_OK;
+            struct copied_key all = {.first_at_utc_us = seen->since_utc_us, .last_at_utc_us = seen->first_seen_utc_us};
+            spread(&all, copied);
+            return alarm_list_date(&watch->seeing, i, all.first_at_utc_us, all.last_at_utc_us, fault);
         }
     }
-    return alarm_list_add(&watch->seeing, &news, first_at_utc_us, fault);
-}
-
-static int compare(const void *a, const void *b)
-{
-    const struct copied_key *one = a;
-    const struct copied_key *other = b;
-    return one->first_at_utc_us < other->first_at_utc_us ? -1 : one->first_at_utc_us > other->first_at_utc_us;
+    return alarm_list_add(&watch->seeing, &news, copied->last_at_utc_us, fault);
 }
 
 enum status watch_copied(struct watch *watch, struct fault *fault)
 {
     struct fault why = {0};
-    struct digest key;
-    int64_t at_utc_us = 0;
+    struct copied_key untold = {.on = KEY_SPENDING_ON_UNKNOWN};
+    size_t at = 0;
     watch->copies.action = AUDIT_KEY_COPIED_USE;
     watch->copies.take = take_entry;
     enum status status = watch_entries_find(watch, &watch->copies, &why);
-    if (watch->copied_count > 0) {
-        qsort(watch->copied, watch->copied_count, sizeof(*watch->copied), compare);
-    }
     for (size_t i = 0; i < watch->copied_count; i++) {
-        enum status listed = is_undecided(&watch->copied[i], watch->service)
-                                 ? list(watch, &watch->copied[i].key, watch->copied[i].first_at_utc_us, &why)
-                                 : STATUS_OK;
+        enum status listed =
+            is_undecided(&watch->copied[i], watch->service) ? list(watch, &watch->copied[i], &why) : STATUS_OK;
         status = status == STATUS_OK ? listed : status;
     }
-    for (size_t i = 0; key_spending_untold(&key, &at_utc_us, watch->spending, i); i++) {
-        enum status listed = list(watch, &key, at_utc_us, &why);
+    while (key_spending_untold(&untold.key, &untold.first_at_utc_us, watch->spending, &at)) {
+        untold.last_at_utc_us = untold.first_at_utc_us;
+        enum status listed = list(watch, &untold, &why);
         status = status == STATUS_OK ? listed : status;
     }
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);

@@ -50,6 +50,7 @@ struct copied_key {
     struct digest key;
     uint64_t on; /* how often it had changed when it was stopped; KEY_SPENDING_ON_UNKNOWN */
     int64_t first_at_utc_us;
+    int64_t last_at_utc_us;
 };
 
 /* Signed entries of an action, as they are found: watch_entries_find. */

@@ -402,7 +402,7 @@ class Alarms(strongroom.Case):
         self.restore("key.activate", "inactive", signatures="1000000", until=time_text(seconds=86400))
 
     def test_the_use_of_a_copied_key_stays_until_people_have_decided(self):
-        """Also when key and asset were stopped already, so that nothing else changes."""
+        """Also when key and asset were stopped already, so that nothing else changes; and each use is a new alarm."""
         place = self.place
         key_id = self.key_id()
         self.order_key("key.suspend", ("operator-1",))
@@ -412,9 +412,12 @@ class Alarms(strongroom.Case):
         alarm = eventually(lambda: self.alarms("key.copied_use"), "the use is an alarm")
         self.assertEqual([row["object_id"] for row in alarm], [key_id])
         more = self.reported_while_the_signer_hangs(100)
+        last = max(self.entries("key.copied_use"), key=lambda entry: entry["ts"])["ts"]
+        [newest] = eventually(lambda: [row for row in self.alarms("key.copied_use") if row["first_seen"] == last], "the last use is an alarm")
+        self.assertNotEqual(newest["id"], alarm[0]["id"])
         place.kill("custodyd")
         place.start_unready()
-        self.assertEqual([row["id"] for row in eventually(lambda: self.alarms("key.copied_use"), "it is again")], [alarm[0]["id"]])
+        self.assertEqual([row["id"] for row in eventually(lambda: self.alarms("key.copied_use"), "it is again")], [newest["id"]])
         self.assertEqual([digest("transaction", signed["document"]) in self.copied() for signed in more], [True] * len(more))
 
         self.decide()

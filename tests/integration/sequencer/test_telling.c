@@ -83,12 +83,12 @@ enum status key_board_find(struct key_board_entry *out, struct key_board *board,
 }
 
 bool key_spending_untold(struct digest *out_key, int64_t *out_since_utc_us, const struct key_spending *spending,
-                         size_t at)
+                         size_t *inout_at)
 {
     (void)out_key;
     (void)out_since_utc_us;
     (void)spending;
-    (void)at;
+    (void)inout_at;
     return false;
 }
 
