@@ -156,8 +156,7 @@ class Evaluation:
                 self.postgres("stop", "-m", "fast")
                 self.kept.keep(self.dir)
                 self.postgres_start()
-        # Tests look at the trail more often than people, and nobody is refused because the machine is busy.
-        self.configure("custodyd", read_rate=10000, trail_timeout=60000)
+        self.configure("custodyd", read_rate=10000)  # tests look at the trail more often than people
         for role in (*SIGNERS, "privacy") if privacy else SIGNERS:
             self.configure(role, token_timeout_ms=3000)  # no token is down because the machine is busy
 
@@ -718,7 +717,7 @@ class Case(unittest.TestCase):
         cls.place = Evaluation()
         cls.addClassCleanup(cls.place.remove)
         cls.place.provision(**cls.PROVISION)
-        cls.place.configure("custodyd", **cls.OPTIONS)
+        cls.place.configure("custodyd", **{"trail_timeout": 60000, **cls.OPTIONS})  # nobody is refused because the machine is busy
         cls.place.start()
         cls.place.enrol()
 
