@@ -80,7 +80,9 @@ enum status news_tell_in(int64_t *out_seen_at_utc_us, struct service *service, s
     if (status == STATUS_OK && out_seen_at_utc_us != NULL) {
         *out_seen_at_utc_us = mark.changed_at_utc_us;
     }
-    bool enter = status == STATUS_OK && (news->anyway || (mark.changed && !(news->calm && mark.previous[0] == '\0')));
+    bool kept = news->lasting != NULL && strcmp(mark.previous, news->lasting) == 0;
+    bool changed = mark.changed && !(news->calm && mark.previous[0] == '\0');
+    bool enter = status == STATUS_OK && ((news->anyway && !kept) || changed);
     if (!enter) {
         return status;
     }

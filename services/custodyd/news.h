@@ -15,7 +15,7 @@ struct news {
     char subject[STORE_MARK_SUBJECT_SIZE];
     const char *value;   /* printable, without spaces; borrowed */
     bool calm;           /* nothing to tell when it was never seen before */
-    bool anyway;         /* an entry is made whatever the mark was */
+    bool anyway;         /* an entry is made whatever the mark was, but one that lasts */
     bool unrepeated;     /* no other entry about the object has these facts: what was told the trail says, no mark */
     bool once;           /* a mark that is there is told already, whatever its value */
     const char *lasting; /* a value that the mark keeps, once it has it; NULL: none; borrowed */

@@ -35,6 +35,7 @@ static enum status tell(struct watch *watch, const struct digest *digest, const 
     char revoked[STORE_MARK_VALUE_SIZE];
     struct news news = {.action = reason == STATUS_OK ? AUDIT_DESTINATION_HELD : AUDIT_DESTINATION_REFUSED,
                         .object_type = RECORD_DESTINATION,
+                        .anyway = reason == STATUS_OK,
                         .reason = reason,
                         .value = value,
                         .lasting = revoked};
@@ -159,6 +160,20 @@ static enum status may_show(bool *out, struct watch *watch, const struct digest 
     return status == STATUS_OK && revoked ? lose(watch, digest, STATUS_DENIED, fault) : status;
 }
 
+/* A mark that says so already keeps nothing out of the trail, nor does one from before the log began. */
+static enum status tell_held(struct watch *watch, const struct destination_entry *entry, int64_t serving_at_utc_us,
+                             struct fault *fault)
+{
+    static const enum audit_action actions[] = {AUDIT_DESTINATION_ADD, AUDIT_DESTINATION_HELD};
+    const struct destination_standing held = {.word = DESTINATION_HELD, .serving_at_utc_us = serving_at_utc_us};
+    bool told = false;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && !told && same(&entry->standing, serving_at_utc_us) && i < 2; i++) {
+        status = destination_told(&told, watch->service, &entry->digest, actions[i], AUDIT_OUTCOME_OK, fault);
+    }
+    return status == STATUS_OK && !told ? tell(watch, &entry->digest, &held, STATUS_OK, fault) : status;
+}
+
 static enum status show_one(struct watch *watch, const struct destination_entry *entry, struct fault *fault)
 {
     struct service *service = watch->service;
@@ -187,8 +202,7 @@ static enum status show_one(struct watch *watch, const struct destination_entry 
         log_fault("destination.refused", &why);
         return STATUS_OK;
     }
-    const struct destination_standing held = {.word = DESTINATION_HELD, .serving_at_utc_us = said.serving_at};
-    return same(&entry->standing, said.serving_at) ? STATUS_OK : tell(watch, &entry->digest, &held, STATUS_OK, fault);
+    return tell_held(watch, entry, said.serving_at, fault);
 }
 
 /* Once for each that is found. */

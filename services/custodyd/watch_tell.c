@@ -20,13 +20,13 @@ static enum status tell_now(int64_t *out_seen_at_utc_us, struct watch *watch, co
     return status;
 }
 
-/* Whether it happened before the first entry that is kept here: then it may be told in an archive. */
+/* Whether it happened before the first entry that is kept here, of older ones: then it may be told in an archive. */
 static enum status may_have_left(bool *out, const struct watch *watch, const struct news *news)
 {
     const struct store_leaf_filter any = {.limit = 1};
     struct store_leaf_list first = {0};
     enum status status = trail_signed_list(&first, NULL, watch->service->trail, &any, NULL);
-    *out = first.count > 0 && news->since_utc_us < first.rows[0].ts_utc_us;
+    *out = first.count > 0 && first.rows[0].seq > 0 && news->since_utc_us < first.rows[0].ts_utc_us;
     store_leaf_list_free(&first);
     return status;
 }

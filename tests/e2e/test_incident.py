@@ -165,6 +165,16 @@ class Incident(Page):
             made = json.loads(done.stdout or "{}")
             self.assertEqual((made.get("rotations"), len(made.get("forks", []))), ([rotation], 1) if code == 0 else (None, 0))
 
+    def check_told_anew(self):
+        """What the signers say was so before is in the new trail, too, whatever the marks of the old one are."""
+        place = self.place
+        listed = json.loads((place.dir / "ceremony/destination.json").read_text())["document"]
+        for act, wanted in (("key.state", {row["key_id"] for row in place.call("GET", "/v1/keys").json["keys"] if "key_id" in row}),
+                            ("destination.held", {strongroom.digest("destination", listed)})):
+            with self.subTest(act):
+                told = lambda act=act: {row["oid"] for row in place.pages(f"/v1/audit/entries?act={act}&order=oldest", "entries", "auditor-1")}
+                strongroom.eventually(lambda told=told, wanted=wanted: wanted <= told(), "the new trail says so")
+
     def test_a_disk_is_lost_and_the_copy_is_behind_the_signer(self):
         place = self.place
         place.stop("custodyd")
@@ -246,6 +256,7 @@ class Incident(Page):
         place.export_trail()
         self.review(place.dir / "incident/trust-before.json", good, ended)
         self.assertEqual(self.paste("key.copied_use"), "", "nothing was paid that the rows do not tell")
+        self.check_told_anew()
         self.check_copies(copy, longer, late, good)
         self.assertLessEqual(set(blocks("docs/incident.md")), self.pasted)
 

@@ -225,6 +225,23 @@ Test(telling, what_may_stand_in_an_archive_is_not_told_again)
     cr_expect_eq(look(&young), 1);
 }
 
+/* A log that follows another begins after it, and nothing has left: a mark that was set before keeps nothing out. */
+Test(telling, what_was_so_before_the_log_began_is_told_in_it)
+{
+    char sql[512];
+    const struct news news = state_of("a", 1);
+    (void)snprintf(sql, sizeof(sql), "INSERT INTO custody.mark (subject, value) VALUES ('%s', '%s')", news.subject,
+                   news.value);
+    books_sql(&place.books, sql);
+    cr_expect_eq(look(&news), 0, "it may be on its way");
+    passed_us += LATER_US;
+    cr_expect_eq(look(&news), 1);
+    start_watch();
+    cr_expect_eq(look(&news), 1);
+    passed_us += LATER_US;
+    cr_expect_eq(look(&news), 1);
+}
+
 /* A copy of the key was used. */
 static void use_copy(const char *key)
 {
