@@ -46,6 +46,8 @@ static const struct alarm_words words[] = {
      "ask the person; if it was not their own doing: custody person suspend"},
     {"pii.lost", "personal data is gone that nobody had erased: somebody wrote into the database, or it has lost rows",
      "keep the database as it is and find out who; then the rows come back from a backup"},
+    {"pii.returned", "rows of somebody who was erased are in the database again: a backup brought them back",
+     "nothing at night; the privacy officer has them deleted, and looks for what else came back (docs/privacy.md)"},
     {"policy.unknown", "the signers go by a policy that the service does not have: nothing is decided",
      "custody policy send with that version; somebody may have deleted it from the database"},
     {"policy.waiting", "another policy takes force soon, at in_force_at",

@@ -126,6 +126,7 @@ json_t *alarm_concerns(enum audit_action code)
         {AUDIT_MEDIUM_UNCONFIRMED, {"custodian", "operator"}},
         {AUDIT_PII_LIMIT, {"administrator", "auditor"}},
         {AUDIT_PII_LOST, {"auditor", "operator"}},
+        {AUDIT_PII_RETURNED, {"auditor", "operator"}},
         {AUDIT_PERSON_DIFFERS, {"administrator", "operator"}},
         {AUDIT_POLICY_UNKNOWN, {"administrator", "operator"}},
         {AUDIT_POLICY_WAITING, {"administrator", "approver"}},

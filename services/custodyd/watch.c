@@ -121,10 +121,11 @@ static bool is_stopping(struct watch *watch)
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        watch_tables,       look_at_signers, watch_witnesses,    watch_anchors, watch_policy,           watch_people,
-        watch_destinations, watch_listed,    watch_keys,         watch_freezes, watch_compromise_drill, look_at_media,
-        watch_copied,       look_at_reveals, watch_trail_copies, watch_reviews, look_at_suspense,       watch_announced,
-        look_at_quarantine, watch_trail,     watch_subjects,     remember};
+        watch_tables,           look_at_signers,    watch_witnesses, watch_anchors,      watch_policy,
+        watch_people,           watch_destinations, watch_listed,    watch_keys,         watch_freezes,
+        watch_compromise_drill, look_at_media,      watch_copied,    look_at_reveals,    watch_trail_copies,
+        watch_reviews,          look_at_suspense,   watch_announced, look_at_quarantine, watch_trail,
+        watch_subjects,         watch_returned,     remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     fault_clear(&watch->untold);
@@ -337,6 +338,7 @@ enum status watch_start(struct watch **out, struct service *service, struct faul
     watch->destinations_announced = json_object();
     watch->destinations_lost = json_object();
     watch->listed_known = json_object();
+    watch->erased_known = json_object();
     watch->suspected = json_object();
     memset(watch->away, true, sizeof(watch->away));
     enum status status = key_spending_new(&watch->spending, service, fault);
@@ -435,12 +437,14 @@ void watch_stop(struct watch *watch)
     free(watch->announced);
     free(watch->copied);
     free(watch->listed);
+    free(watch->erased);
     alarm_list_free(&watch->alarms);
     alarm_list_free(&watch->seeing);
     json_decref(watch->told);
     json_decref(watch->destinations_announced);
     json_decref(watch->destinations_lost);
     json_decref(watch->listed_known);
+    json_decref(watch->erased_known);
     json_decref(watch->suspected);
     (void)pthread_cond_destroy(&watch->changed);
     (void)pthread_mutex_destroy(&watch->mutex);

@@ -70,6 +70,13 @@ struct listed {
     struct news_telling since; /* when that was seen first; zeros: nothing is */
 };
 
+/* A subject that was erased, by signed entries. */
+struct erased {
+    struct uuid subject;
+    bool asked; /* `told` is known */
+    bool told;  /* that rows of it are there again */
+};
+
 #define WATCH_LISTINGS 2 /* actions that say so */
 
 struct watch {
@@ -119,6 +126,11 @@ struct watch {
     size_t listed_followed; /* for so many withdrawals were judged again that waited for an entry */
     json_t *listed_known;
     struct watch_entries listings[WATCH_LISTINGS];
+    struct erased *erased; /* owned */
+    size_t erased_count;
+    size_t erased_turn; /* which is looked at next */
+    json_t *erased_known;
+    struct watch_entries erasures;
     struct alarm_list seeing; /* in this look */
     struct fault untold;      /* why the trail, or a mark, could not be told of one of them */
 
@@ -186,6 +198,9 @@ MUST_CHECK enum status watch_subject_row(void *context, const struct store_leaf 
 
 /* watch_subjects.c: tells whose rows are gone, and whose are there again. */
 MUST_CHECK enum status watch_subjects(struct watch *watch, struct fault *fault);
+
+/* watch_returned.c: adds an alarm for each subject that was erased and of whom rows are there again. */
+MUST_CHECK enum status watch_returned(struct watch *watch, struct fault *fault);
 
 /* watch_trail.c: adds it to the alarms, which wait for no look and for no entry. */
 MUST_CHECK enum status watch_trail_alarms(struct alarm_list *list, struct service *service, struct fault *fault);

@@ -130,6 +130,12 @@ class Subjects(strongroom.Trailed, Case):
     def slots(self):
         return (self.place.dir / "guards/privacy/subjects").read_bytes()
 
+    def returned(self):
+        return [(row["object_id"], row["facts"]) for row in self.place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "pii.returned"]
+
+    def expect_returned(self, subject):
+        self.assertEqual(eventually(self.returned, "an alarm"), [(subject, {"reason": "exists"})])
+
     def crowd(self, subject):
         """More entries about a subject than the service reads at once: what it looks for in them, it finds."""
         self.place.stop("custodyd")
@@ -270,9 +276,25 @@ class Subjects(strongroom.Trailed, Case):
         self.assertIn(f"event=subject.returned subject={alice}", place.log("custodyd"))
         self.assertIn("erased", self.reveal(alice, check=False).stderr)
         self.assertIn("erased", self.record({"name": "x"}, alice, check=False).stderr)
+        self.expect_returned(alice)
+        place.stop("custodyd")
+        place.start()
+        self.expect_returned(alice)
+        place.stop("custodyd")
         deleting = re.search("`(DELETE FROM audit.pii .*?)`", PAGE.read_text())[1].replace("ID", alice)
         place.psql(f"SET ROLE strongroom_owner; {deleting}")
+        place.start()
         self.assertNotIn("rows of it", place.call("GET", f"/v1/subjects/{alice}").json["detail"])
+        eventually(lambda: len(self.entries("pii.returned", oid=alice)) == 2, "the trail has it that they are gone")
+        eventually(lambda: self.returned() == [], "the alarm is over")
+        back = f"COPY audit.pii ({columns}) FROM STDIN;\n" + "\n".join(rows[:1]) + "\n\\.\n"
+        place.psql(back)
+        self.expect_returned(alice)
+        place.custody("key", "send", "--command", order)
+        eventually(lambda: self.returned() == [], "erased again by the same order")
+        self.assertEqual(place.value(f"SELECT count(*) FROM audit.pii WHERE subject = '{alice}'"), "0")
+        told = eventually(lambda: [row for row in [self.entries("pii.returned", oid=alice)] if len(row) == 4], "the trail has it")[0]
+        self.assertEqual([row["outcome"] for row in told], ["error", "ok", "error", "ok"])
 
         # Neither the guard nor any other file on this machine has the wrapped key any more, but the other subject's.
         gone = [slots[at + 12:at + 44] for at in range(0, len(slots), 64) if slots[at:at + 64] != self.slots()[at:at + 64]]

@@ -239,7 +239,9 @@
     X(PII_LIMIT, "pii.limit", ACCESS, "person", "error", "", "case",                                                   \
       "A person wanted to see more personal data than an hour allows.")                                                \
     X(PII_LOST, "pii.lost", ACCESS, "subject", "ok error", "", "number?",                                              \
-      "Personal data that was recorded is gone, and nobody had it erased (error), or it is there again (ok).")
+      "Personal data that was recorded is gone, and nobody had it erased (error), or it is there again (ok).")         \
+    X(PII_RETURNED, "pii.returned", ACCESS, "subject", "ok error", "", "",                                             \
+      "Rows of a subject that was erased are in the database again (error), or are gone (ok).")
 
 /*
  * X(name, meaning): every reference and fact of the list above. The first ones mean the same wherever they stand and
